@@ -1,0 +1,1 @@
+"""Cryptography on bytes: scopes and bindings, primitives, keys and the native envelope."""

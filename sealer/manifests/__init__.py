@@ -1,0 +1,1 @@
+"""Manifests: text to nodes and back without collateral damage, models, validation."""
