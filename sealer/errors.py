@@ -174,6 +174,12 @@ class Unavailable(SealerError):
     reason = "Unavailable"
 
 
+class FileError(Unavailable):
+    """A file or directory could not be read or written."""
+
+    reason = "FileError"
+
+
 class ClusterError(Unavailable):
     """The Kubernetes API could not be reached or refused the request."""
 

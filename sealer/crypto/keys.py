@@ -7,6 +7,7 @@ prefix before the raw key, and reading them a comparison (docs/format.md, sectio
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -16,6 +17,8 @@ from sealer.crypto.primitives import AuthenticationFailed
 from sealer.errors import InvalidEnvelope, InvalidKey, WrongBinding
 
 KEY_ID_BYTES = 16
+KEY_ID = re.compile(r"[0-9a-f]{32}")
+"""A key id as text."""
 _SUITE_ID = bytes.fromhex("647a 0001 0002")  # KEM X-Wing, KDF HKDF-SHA256, AEAD AES-256-GCM
 _KEY_ID_LABEL = b"sealer/v1/key\x00"
 

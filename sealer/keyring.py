@@ -1,0 +1,169 @@
+"""The keyring: which keys there are, in which state, and which one is the newest. A pure value.
+
+Nothing here reads a file or a clock, and nothing changes a keyring: renewing gives a new one.
+Private keys are met only as `Unwrapper`, so that a key in an HSM fits like one in memory.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from enum import StrEnum
+
+from sealer.crypto.keys import SealingKey, Unwrapper
+from sealer.errors import InvalidKey, Refused, UnknownKey
+from sealer.manifests.fields import Fields
+from sealer.manifests.times import format_time, parse_time
+
+_MIN_PREFIX = 4
+
+
+class KeyState(StrEnum):
+    """Where a key stands in its life (DESIGN 2)."""
+
+    PENDING = "Pending"
+    ACTIVE = "Active"
+    RETIRED = "Retired"
+    REVOKED = "Revoked"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeyRecord:
+    """What is known of a key besides its bytes; public. Times are UTC.
+
+    Attributes:
+        ordinal: 1 for the first key of a keyring, counting up; the newest key is the active one
+            with the highest ordinal.
+        not_after: laptops refuse to seal to the key from then on; None for no such time.
+    """
+
+    ordinal: int
+    state: KeyState
+    created_at: datetime
+    not_after: datetime | None = None
+    retired_at: datetime | None = None
+    revoked_at: datetime | None = None
+
+    @classmethod
+    def read(cls, document: object) -> KeyRecord:
+        """Read the content of an `ID.json`.
+
+        Raises:
+            InvalidManifest: a field is unknown, missing or of the wrong type.
+        """
+        fields = Fields(document, "")
+        state = fields.text("state")
+        if state not in list(KeyState):
+            raise InvalidKey(f"state must be one of {', '.join(KeyState)}", key="state")
+        ordinal = fields.optional_number("ordinal")
+        if ordinal is None or ordinal < 1:
+            raise InvalidKey("ordinal must be a whole number from 1 up", key="ordinal")
+        record = cls(
+            ordinal=ordinal,
+            state=KeyState(state),
+            created_at=parse_time(fields.text("createdAt")),
+            not_after=_optional_time(fields, "notAfter"),
+            retired_at=_optional_time(fields, "retiredAt"),
+            revoked_at=_optional_time(fields, "revokedAt"),
+        )
+        fields.finish()
+        return record
+
+    def to_manifest(self) -> dict[str, object]:
+        """The content of an `ID.json`."""
+        times = {
+            "createdAt": self.created_at,
+            "notAfter": self.not_after,
+            "retiredAt": self.retired_at,
+            "revokedAt": self.revoked_at,
+        }
+        return {
+            "ordinal": self.ordinal,
+            "state": str(self.state),
+            **{name: format_time(time) for name, time in times.items() if time is not None},
+        }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HeldKey:
+    """A key of a keyring: its public half, what is known of it, and the means to open with it."""
+
+    public: SealingKey
+    record: KeyRecord
+    unwrapper: Unwrapper = field(repr=False)
+
+    @property
+    def id(self) -> str:
+        """Key id, 32 hex digits."""
+        return self.public.id
+
+
+@dataclass(frozen=True, slots=True)
+class Keyring:
+    """Keys by id, in the order of their ordinals."""
+
+    keys: tuple[HeldKey, ...] = ()
+    _by_id: dict[str, HeldKey] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        by_id = {key.id: key for key in self.keys}
+        if len(by_id) != len(self.keys):
+            raise InvalidKey("the keyring holds one key twice")
+        object.__setattr__(self, "_by_id", by_id)
+
+    @classmethod
+    def of(cls, keys: Iterable[HeldKey]) -> Keyring:
+        """A keyring of these keys, sorted by ordinal.
+
+        Raises:
+            InvalidKey: one key is there twice.
+        """
+        return cls(tuple(sorted(keys, key=lambda key: (key.record.ordinal, key.id))))
+
+    def get(self, key_id: str) -> HeldKey | None:
+        """The key with exactly this id."""
+        return self._by_id.get(key_id)
+
+    def find(self, prefix: str) -> HeldKey:
+        """The one key whose id begins with `prefix` (at least 4 hex digits).
+
+        Raises:
+            UnknownKey: no such key.
+            Refused: several, or the prefix is too short to name one.
+        """
+        if len(prefix) < _MIN_PREFIX:
+            raise Refused(f"a key id is named by at least {_MIN_PREFIX} of its digits")
+        matches = [key for key in self.keys if key.id.startswith(prefix.lower())]
+        if not matches:
+            raise UnknownKey(f"no key {prefix} in this keyring")
+        if len(matches) > 1:
+            raise Refused(f"{prefix} is the beginning of {len(matches)} key ids; give more digits")
+        return matches[0]
+
+    @property
+    def unwrappers(self) -> dict[str, Unwrapper]:
+        """What opens, by key id: every key of the ring, whatever its state."""
+        return {key.id: key.unwrapper for key in self.keys}
+
+    def newest(self) -> HeldKey | None:
+        """The active key with the highest ordinal: the one to seal to."""
+        active = [key for key in self.keys if key.record.state is KeyState.ACTIVE]
+        return active[-1] if active else None
+
+    def next_ordinal(self) -> int:
+        """The ordinal of the next key to be made."""
+        return max((key.record.ordinal for key in self.keys), default=0) + 1
+
+    def retire_before(self, ordinal: int, *, now: datetime) -> tuple[HeldKey, ...]:
+        """The active keys older than `ordinal`, retired: what changes when that one takes over."""
+        return tuple(
+            replace(key, record=replace(key.record, state=KeyState.RETIRED, retired_at=now))
+            for key in self.keys
+            if key.record.state is KeyState.ACTIVE and key.record.ordinal < ordinal
+        )
+
+
+def _optional_time(fields: Fields, name: str) -> datetime | None:
+    text = fields.optional_text(name)
+    return None if text is None else parse_time(text)

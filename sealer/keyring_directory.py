@@ -1,0 +1,157 @@
+"""A keyring in a directory: `ID.pem` (private), `ID.json` (state) and `ID.pub.pem` (public).
+
+The id is computed anew from the private key on every load, and a file name that says otherwise is
+refused. Private files that others could read are refused too, as ssh does: a key that has been
+readable must be thought of as known.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import stat
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime
+from pathlib import Path
+
+from sealer import files
+from sealer.crypto.keys import UnsealingKey
+from sealer.errors import AlreadyExists, FileError, InvalidKey, SealerError
+from sealer.keyring import HeldKey, KeyRecord, Keyring, KeyState
+
+if sys.platform == "win32":
+    import msvcrt
+else:
+    import fcntl
+
+_PRIVATE_FILE = re.compile(r"(?P<id>[0-9a-f]{32})\.pem")
+_OTHERS = stat.S_IRWXG | stat.S_IRWXO
+_LOCK = ".lock"
+
+
+def load(directory: Path) -> Keyring:
+    """Read all keys of a directory.
+
+    Raises:
+        FileError: the directory or a file cannot be read.
+        InvalidKey: a file is readable by others, is not a key, or is another key than it says.
+    """
+    try:
+        names = sorted(path.name for path in directory.iterdir())
+    except OSError as error:
+        raise FileError(
+            f"no keyring can be read here: {error.strerror}",
+            file=str(directory),
+            hint="make one with `sealer keys init --keyring DIR`",
+        ) from None
+    return Keyring.of(
+        _load_key(directory, match["id"])
+        for name in names
+        if (match := _PRIVATE_FILE.fullmatch(name))
+    )
+
+
+def init(directory: Path, *, now: datetime) -> HeldKey:
+    """Make the directory and its first key.
+
+    Raises:
+        AlreadyExists: there is a keyring already.
+        FileError: it cannot be written.
+    """
+    try:
+        directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        raise FileError(f"cannot be made: {error.strerror}", file=str(directory)) from None
+    with _locked(directory):
+        if load(directory).keys:
+            raise AlreadyExists(
+                "there is a keyring already",
+                file=str(directory),
+                hint="`sealer keys renew` adds a key to it",
+            )
+        return _add(directory, ordinal=1, now=now)
+
+
+def renew(directory: Path, *, now: datetime) -> HeldKey:
+    """Add a key that is active and newer than all others; those that were active are retired.
+
+    The new key is written before the others are retired: killed in between, two keys are active
+    and the newer one is the one to seal to, which the next `renew` tidies up.
+
+    Raises:
+        FileError, InvalidKey: the keyring cannot be read or written.
+    """
+    with _locked(directory):
+        keyring = load(directory)
+        new = _add(directory, ordinal=keyring.next_ordinal(), now=now)
+        for old in keyring.retire_before(new.record.ordinal, now=now):
+            files.write(directory / f"{old.id}.json", _record_text(old.record), mode=files.PRIVATE)
+        return new
+
+
+def _add(directory: Path, *, ordinal: int, now: datetime) -> HeldKey:
+    key = UnsealingKey.generate()
+    record = KeyRecord(ordinal=ordinal, state=KeyState.ACTIVE, created_at=now)
+    # The private file is last: a key is there once it is, and never without its state.
+    files.create(directory / f"{key.id}.json", _record_text(record), mode=files.PRIVATE)
+    public = f"# sealer public key {key.id}\n{key.public.to_pem()}"
+    files.create(directory / f"{key.id}.pub.pem", public.encode(), mode=files.PUBLIC)
+    files.create(directory / f"{key.id}.pem", key.to_pem().encode(), mode=files.PRIVATE)
+    return HeldKey(public=key.public, record=record, unwrapper=key)
+
+
+def _load_key(directory: Path, key_id: str) -> HeldKey:
+    private_file = directory / f"{key_id}.pem"
+    record_file = directory / f"{key_id}.json"
+    try:
+        key = UnsealingKey.from_pem(_read_private(private_file))
+        if key.id != key_id:
+            raise InvalidKey(f"holds key {key.id}, not the one in its name", file=str(private_file))
+    except SealerError as error:
+        raise error.at(file=str(private_file)) from None
+    try:
+        record = KeyRecord.read(json.loads(_read_private(record_file)))
+    except json.JSONDecodeError:
+        raise InvalidKey("not JSON", file=str(record_file)) from None
+    except SealerError as error:
+        raise error.at(file=str(record_file)) from None
+    return HeldKey(public=key.public, record=record, unwrapper=key)
+
+
+@contextmanager
+def _locked(directory: Path) -> Iterator[None]:
+    """Keep other processes out; the system lets go of the lock when a process dies."""
+    try:
+        file = (directory / _LOCK).open("a+b")
+    except OSError as error:
+        raise FileError(f"cannot be written: {error.strerror}", file=str(directory)) from None
+    with file:
+        if sys.platform == "win32":
+            msvcrt.locking(file.fileno(), msvcrt.LK_LOCK, 1)
+        else:
+            fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
+def _read_private(path: Path) -> str:
+    try:
+        with path.open(encoding="utf-8") as file:
+            mode = os.fstat(file.fileno()).st_mode
+            text = file.read()
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "not text"
+        raise FileError(f"cannot be read: {reason}", file=str(path)) from None
+    if os.name == "posix" and mode & _OTHERS:
+        raise InvalidKey(
+            f"is readable by others (mode {stat.S_IMODE(mode):04o})",
+            file=str(path),
+            hint=f"if nobody has read it, `chmod 600 {path}`; otherwise renew the key",
+        )
+    return text
+
+
+def _record_text(record: KeyRecord) -> bytes:
+    return (json.dumps(record.to_manifest(), indent=2) + "\n").encode()

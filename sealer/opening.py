@@ -1,0 +1,145 @@
+"""Opening: from a SealedSecret and the means to unwrap to what it stands for. Pure.
+
+The whole structure is checked first (malformed), then keys are looked for in every entry (unknown
+key), then everything is opened (wrong binding or altered), so that an error names the first thing
+that is wrong in that order. All or nothing: there is no half-opened object.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+from sealer.crypto import envelope
+from sealer.crypto.keys import Unwrapper
+from sealer.crypto.scope import Kind
+from sealer.decoding import Decoded, DecodedEntry, decode
+from sealer.errors import SealerError, UnknownKey
+from sealer.manifests import templates, validation
+from sealer.manifests.models import SealedSecret, Secret, SharedSecret
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """What a SealedSecret stands for.
+
+    Attributes:
+        secret: the Secret, or for kind SharedSecret the one that holds its values.
+        shared: the SharedSecret, for that kind.
+        keys: ids of the keys that opened it, sorted.
+    """
+
+    secret: Secret
+    shared: SharedSecret | None
+    keys: tuple[str, ...]
+
+
+def unseal(sealed: SealedSecret, unwrappers: Mapping[str, Unwrapper]) -> Opened:
+    """Open every item and apply the templates. All or nothing.
+
+    Args:
+        sealed: the manifest.
+        unwrappers: means to unwrap, by key id.
+
+    Raises:
+        InvalidManifest, InvalidEnvelope, InvalidTemplate: malformed.
+        UnknownKey: an entry is sealed to none of these keys.
+        WrongBinding: sealed for another place, or altered since.
+        KeyProviderError: an external key did not answer.
+    """
+    try:
+        decoded = decode(sealed)
+        data_keys, used = _open_entries(decoded, unwrappers)
+        values = {
+            item_key: _open_item(decoded, data_keys[entry_id], item_key=item_key)
+            for item_key, (entry_id, _) in decoded.items.items()
+        }
+        secret, shared = _produce(sealed, values)
+        validation.check_secret(secret)
+    except SealerError as error:
+        raise error.at(obj=str(sealed)) from None
+    return Opened(secret, shared, tuple(sorted(used)))
+
+
+def open_entry(
+    decoded: Decoded, entry_id: str, unwrappers: Mapping[str, Unwrapper]
+) -> tuple[bytes, str]:
+    """The data key of one entry, checked against its commitment, and the id of the key that opened.
+
+    Raises:
+        UnknownKey: the entry is sealed to none of these keys.
+        WrongBinding: sealed for another place, or altered since.
+        KeyProviderError: an external key did not answer.
+    """
+    entry = decoded.entries[entry_id]
+    key = _choose(entry, unwrappers, "")
+    data_key = envelope.unwrap(
+        entry.wrapped[key.id], key=key, binding=decoded.binding, sealed_at=entry.sealed_at
+    )
+    envelope.check_commitment(data_key, entry.commitment)
+    return data_key, key.id
+
+
+def _open_entries(
+    decoded: Decoded, unwrappers: Mapping[str, Unwrapper]
+) -> tuple[dict[str, bytes], set[str]]:
+    """Unknown keys are looked for in all entries before the first is opened."""
+    used_by = {entry_id: item_key for item_key, (entry_id, _) in reversed(decoded.items.items())}
+    for entry_id, item_key in used_by.items():
+        _choose(decoded.entries[entry_id], unwrappers, item_key)
+    data_keys, used = {}, set()
+    for entry_id, item_key in used_by.items():
+        try:
+            data_keys[entry_id], key_id = open_entry(decoded, entry_id, unwrappers)
+        except SealerError as error:
+            raise error.at(key=item_key) from None
+        used.add(key_id)
+    return data_keys, used
+
+
+def _choose(entry: DecodedEntry, unwrappers: Mapping[str, Unwrapper], item_key: str) -> Unwrapper:
+    for key_id in entry.wrapped:
+        if key_id in unwrappers:
+            return unwrappers[key_id]
+    names = ", ".join(entry.wrapped)
+    raise UnknownKey(
+        f"sealed to {names}, and no such key is here",
+        key=item_key,
+        key_ids=tuple(entry.wrapped),
+        hint="restore that key, or seal the value anew to a key that is here",
+    )
+
+
+def _open_item(decoded: Decoded, data_key: bytes, *, item_key: str) -> bytes:
+    _, raw = decoded.items[item_key]
+    try:
+        return envelope.open_item(
+            raw, data_key=data_key, binding=decoded.binding, item_key=item_key
+        )
+    except SealerError as error:
+        raise error.at(key=item_key) from None
+
+
+def _produce(
+    sealed: SealedSecret, values: Mapping[str, bytes]
+) -> tuple[Secret, SharedSecret | None]:
+    template = sealed.template
+    metadata = replace(
+        sealed.metadata, labels=dict(template.labels), annotations=dict(template.annotations)
+    )
+    rendered = templates.render_all(template.data, values)
+    secret = Secret(
+        metadata=metadata,
+        data={**values, **rendered},
+        type=template.type or "Opaque",
+        immutable=bool(template.immutable),
+    )
+    if template.kind != Kind.SHARED_SECRET:
+        return secret, None
+    shared = SharedSecret(
+        metadata=metadata,
+        display_name=template.display_name or "",
+        description=template.description or "",
+        access=template.access,
+    )
+    return secret, shared

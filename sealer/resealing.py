@@ -1,0 +1,82 @@
+"""Resealing: the same values and ciphertexts, their data keys wrapped anew to the newest key. Pure.
+
+`rewrap` gives the new recipients (the controller offers them in `status.rewrapped`, the CLI makes
+them from a local keyring), and `with_recipients` puts them into a manifest. No item is opened.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+from sealer.crypto.keys import SealingKey, Unwrapper
+from sealer.decoding import decode
+from sealer.errors import SealerError
+from sealer.manifests.models import Recipient, SealedSecret
+from sealer.opening import open_entry
+from sealer.sealing import wrap_to
+
+
+def stale_entries(sealed: SealedSecret, *, newest: str, own: frozenset[str]) -> tuple[str, ...]:
+    """Entries that a keyring's key (one of `own`) opens and that are not on its newest key alone.
+
+    An entry for other clusters only is not ours to reseal; one that an older key still opens
+    besides the newest is stale too, or a revoked key would open it for ever.
+    """
+    return tuple(
+        entry_id
+        for entry_id, entry in sealed.seals.items()
+        if (ours := {recipient.key for recipient in entry.recipients} & own) and ours != {newest}
+    )
+
+
+def rewrap(
+    sealed: SealedSecret,
+    unwrappers: Mapping[str, Unwrapper],
+    *,
+    to: Mapping[str, Sequence[SealingKey]],
+) -> dict[str, tuple[Recipient, ...]]:
+    """The data keys of the entries named in `to`, wrapped to the keys named there.
+
+    Neither item ciphertexts nor entry ids nor times change, and no item is opened.
+
+    Raises:
+        InvalidManifest, InvalidEnvelope: malformed.
+        UnknownKey: an entry is sealed to none of the keys at hand.
+        WrongBinding: sealed for another place, or altered since.
+    """
+    try:
+        decoded = decode(sealed)
+        result = {}
+        for entry_id, keys in to.items():
+            entry = decoded.entries[entry_id]
+            data_key, _ = open_entry(decoded, entry_id, unwrappers)
+            result[entry_id] = tuple(
+                wrap_to(data_key, to=key, binding=decoded.binding, sealed_at=entry.sealed_at)
+                for key in keys
+            )
+    except SealerError as error:
+        raise error.at(obj=str(sealed)) from None
+    return result
+
+
+def with_recipients(
+    sealed: SealedSecret, new: Mapping[str, Sequence[Recipient]], *, dropped: frozenset[str]
+) -> SealedSecret:
+    """Put rewrapped recipients into a manifest.
+
+    The first recipient of each entry that is in `dropped` (key ids) gives its place to the new
+    ones, so that a diff shows lines changed where they stood; others in `dropped` go.
+    """
+    seals = dict(sealed.seals)
+    for entry_id, recipients in new.items():
+        entry = seals[entry_id]
+        fresh = {recipient.key for recipient in recipients}
+        gone = dropped | fresh
+        place = next(
+            (i for i, old in enumerate(entry.recipients) if old.key in gone), len(entry.recipients)
+        )
+        kept_before = [old for old in entry.recipients[:place] if old.key not in gone]
+        kept_after = [old for old in entry.recipients[place:] if old.key not in gone]
+        seals[entry_id] = replace(entry, recipients=(*kept_before, *recipients, *kept_after))
+    return replace(sealed, seals=seals)
