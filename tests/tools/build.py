@@ -154,7 +154,7 @@ def _politely() -> list[str]:
 def _explain(tool: Tool, verb: str, output: str) -> str:
     lines = [line for line in output.strip().splitlines() if "go: downloading" not in line]
     text = f"go {verb} for {tool} failed:\n" + "\n".join(lines[-10:])
-    if "dial tcp" in output or "lookup " in output or "proxyconnect" in output:
+    if any(sign in output for sign in ("dial tcp", "proxyconnect", "GOPROXY")):
         text += "\nthe Go module registry does not answer: set GOPROXY, or bring the programs in"
         text += " KUBEBUILDER_ASSETS"
     return text
