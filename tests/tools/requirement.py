@@ -11,13 +11,14 @@ from typing import TYPE_CHECKING, NoReturn
 
 import pytest
 
-from tests.tools.build import program, say_on_stderr
+from tests.tools.build import crds, program, say_on_stderr
 from tests.tools.toolchain import ToolsUnavailable
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from tests.tools.build import Say
+    from tests.tools.catalog import Tool
 
 
 def require_program(name: str, *, say: Say = say_on_stderr) -> Path:
@@ -26,6 +27,14 @@ def require_program(name: str, *, say: Say = say_on_stderr) -> Path:
         return program(name, say=say)
     except ToolsUnavailable as error:
         unavailable(f"{name} cannot be had: {error}")
+
+
+def require_crds(tool: Tool, *, say: Say = say_on_stderr) -> Path:
+    """Return the folder with the CRDs of a tool's programs, for a test."""
+    try:
+        return crds(tool, say=say)
+    except ToolsUnavailable as error:
+        unavailable(f"the CRDs of {tool} cannot be had: {error}")
 
 
 def unavailable(reason: str) -> NoReturn:

