@@ -22,6 +22,13 @@ class Fields:
     def __init__(self, value: object, path: str) -> None:
         if not isinstance(value, Mapping):
             raise InvalidManifest(f"expected a mapping, found {type_name(value)}", key=path)
+        for name in value:
+            if not isinstance(name, str):
+                raise InvalidManifest(
+                    f"expected text as field name, found {type_name(name)}",
+                    key=path,
+                    hint="put it in double quotes",
+                )
         self.path = path
         self._rest = dict(value)
 

@@ -19,7 +19,8 @@ def format_time(time: datetime) -> str:
     """
     if time.tzinfo is None:
         raise ValueError("a time without a zone")
-    return time.astimezone(UTC).strftime(_FORM)
+    # Not strftime: the platform's own does not always pad the year to four digits.
+    return f"{time.astimezone(UTC).replace(tzinfo=None).isoformat(timespec='seconds')}Z"
 
 
 def parse_time(text: str) -> datetime:
