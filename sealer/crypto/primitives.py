@@ -33,6 +33,8 @@ PAD_BLOCK_BYTES = 64
 
 _MLKEM_SEED_BYTES = 64
 _NONCE = bytes(12)
+# X25519 clamps every scalar to a multiple of 8, so that any one finds the points of low order.
+_ANY_SCALAR = bytes(32)
 
 PrivateKey = hpke.MLKEM768X25519PrivateKey
 PublicKey = hpke.MLKEM768X25519PublicKey
@@ -76,15 +78,19 @@ def public_key(raw: bytes) -> PublicKey:
     """The public key that 1216 raw bytes stand for.
 
     Raises:
-        ValueError: wrong length, or the ML-KEM half is not a valid encapsulation key (FIPS 203,
-            section 7.2, modulus check).
+        ValueError: wrong length, the ML-KEM half is not a valid encapsulation key (FIPS 203,
+            section 7.2, modulus check), or the X25519 half is a point of low order, with which
+            every shared secret is zero and nothing could be sealed.
     """
     if len(raw) != PUBLIC_BYTES:
         raise ValueError(f"a raw X-Wing public key has {PUBLIC_BYTES} bytes")
-    return hpke.MLKEM768X25519PublicKey(
-        mlkem.MLKEM768PublicKey.from_public_bytes(raw[:MLKEM_PUBLIC_BYTES]),
-        x25519.X25519PublicKey.from_public_bytes(raw[MLKEM_PUBLIC_BYTES:]),
-    )
+    post_quantum = mlkem.MLKEM768PublicKey.from_public_bytes(raw[:MLKEM_PUBLIC_BYTES])
+    classical = x25519.X25519PublicKey.from_public_bytes(raw[MLKEM_PUBLIC_BYTES:])
+    try:
+        x25519.X25519PrivateKey.from_private_bytes(_ANY_SCALAR).exchange(classical)
+    except ValueError:
+        raise ValueError("the X25519 half is a point of low order") from None
+    return hpke.MLKEM768X25519PublicKey(post_quantum, classical)
 
 
 def hpke_seal(plaintext: bytes, key: PublicKey, *, info: bytes) -> bytes:
@@ -104,8 +110,7 @@ def hpke_open(sealed: bytes, key: PrivateKey, *, info: bytes) -> bytes:
     """
     try:
         return _suite().decrypt(sealed, key, info=info)
-    except (InvalidTag, ValueError):
-        # ValueError: the X25519 half of the encapsulation is a point of low order.
+    except InvalidTag:
         raise AuthenticationFailed from None
 
 
