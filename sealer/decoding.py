@@ -75,8 +75,8 @@ def binding_of(sealed: SealedSecret) -> Binding:
     Raises:
         InvalidManifest: scope or kind is no known word, or the scope needs a name that is missing.
     """
-    scope = _word(sealed.scope or Scope.STRICT, Scope, "spec.scope")
-    kind = _word(sealed.template.kind or Kind.SECRET, Kind, "spec.template.kind")
+    scope = _word(sealed.scope, Scope.STRICT, path="spec.scope")
+    kind = _word(sealed.template.kind, Kind.SECRET, path="spec.template.kind")
     metadata = sealed.metadata
     validation.check_name(metadata.name)
     if metadata.namespace:
@@ -90,9 +90,10 @@ def binding_of(sealed: SealedSecret) -> Binding:
     return Binding.of(kind, scope, namespace=metadata.namespace, name=metadata.name)
 
 
-def _word(text: str, words: type[_Word], path: str) -> _Word:
+def _word(text: str | None, default: _Word, *, path: str) -> _Word:
+    words = type(default)
     try:
-        return words(text)
+        return default if text is None else words(text)
     except ValueError:
         raise InvalidManifest(f"must be one of {', '.join(words)}", key=path) from None
 
