@@ -1,16 +1,17 @@
 """Files written whole or not at all. The only place that writes to disk.
 
 A new content is written beside the file, flushed to the disk and renamed over it, so that neither
-a crash nor a full disk leaves half a file. Failures become `FileError`s that name
-the file; a temporary file never outlives the call unless the process is killed.
+a crash nor a full disk leaves half a file; then the rename is flushed too, so that a key that was
+announced is still there after a power cut. Failures become `FileError`s that name the file; a
+temporary file never outlives the call unless the process is killed.
 """
 
 from __future__ import annotations
 
 import contextlib
 import os
+import secrets
 import stat
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -19,6 +20,8 @@ from sealer.errors import AlreadyExists, FileError
 PRIVATE = 0o600
 """Mode of a file that only its owner may read."""
 PUBLIC = 0o644
+
+_BINARY = getattr(os, "O_BINARY", 0)  # Windows opens for text without it
 
 
 def write(path: Path, content: bytes, *, mode: int | None = None) -> None:
@@ -33,7 +36,7 @@ def write(path: Path, content: bytes, *, mode: int | None = None) -> None:
         FileError: the file cannot be written; what was there is unchanged.
     """
     with _errors(path):
-        target = path.resolve()
+        target = Path(os.path.realpath(path))  # resolve() raises RuntimeError for links in a circle
         if mode is None and target.exists():
             mode = stat.S_IMODE(target.stat().st_mode)
         temporary = _write_beside(target, content, mode)
@@ -42,6 +45,7 @@ def write(path: Path, content: bytes, *, mode: int | None = None) -> None:
         except BaseException:
             temporary.unlink(missing_ok=True)
             raise
+        _flush_directory(target.parent)
 
 
 def create(path: Path, content: bytes, *, mode: int | None = None) -> None:
@@ -59,6 +63,7 @@ def create(path: Path, content: bytes, *, mode: int | None = None) -> None:
             raise AlreadyExists("there is a file already", file=str(path)) from None
         finally:
             temporary.unlink(missing_ok=True)
+        _flush_directory(path.parent)
 
 
 def remove(path: Path) -> None:
@@ -72,15 +77,18 @@ def remove(path: Path) -> None:
 
 
 def _write_beside(path: Path, content: bytes, mode: int | None) -> Path:
-    # mkstemp makes the file 0600: a private content is never readable by others, not even briefly.
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".tmp")
-    temporary = Path(name)
+    temporary = path.parent / f".sealer-{secrets.token_hex(8)}.tmp"
+    # A private content is never readable by others, not even briefly. Without a mode the system
+    # applies the umask itself: asking for it would mean to change it for the whole process.
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | _BINARY
+    handle = os.open(temporary, flags, 0o666 if mode is None else PRIVATE)
     try:
         with os.fdopen(handle, "wb") as file:
             file.write(content)
             file.flush()
             os.fsync(file.fileno())
-        temporary.chmod(_default_mode() if mode is None else mode)
+        if mode is not None:
+            temporary.chmod(mode)
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise
@@ -94,10 +102,14 @@ def _rename_exclusively(temporary: Path, path: Path) -> None:
         os.link(temporary, path)
 
 
-def _default_mode() -> int:
-    umask = os.umask(0)
-    os.umask(umask)
-    return 0o666 & ~umask
+def _flush_directory(directory: Path) -> None:
+    # The content is there already; some systems (Windows) and file systems cannot do more.
+    with contextlib.suppress(OSError):
+        handle = os.open(directory, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)
 
 
 @contextlib.contextmanager
