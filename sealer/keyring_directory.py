@@ -19,8 +19,9 @@ from pathlib import Path
 
 from sealer import files
 from sealer.crypto.keys import UnsealingKey
-from sealer.errors import AlreadyExists, FileError, InvalidKey, SealerError
+from sealer.errors import AlreadyExists, FileError, InvalidKey, InvalidManifest, SealerError
 from sealer.keyring import HeldKey, KeyRecord, Keyring, KeyState
+from sealer.pinned_keys import PinnedKey
 
 if sys.platform == "win32":
     import msvcrt
@@ -89,18 +90,20 @@ def renew(directory: Path, *, now: datetime) -> HeldKey:
         new = _add(directory, ordinal=keyring.next_ordinal(), now=now)
         for old in keyring.retire_before(new.record.ordinal, now=now):
             files.write(directory / f"{old.id}.json", _record_text(old.record), mode=files.PRIVATE)
+            # Its public file says so too, or laptops would go on sealing to it.
+            files.write(directory / f"{old.id}.pub.pem", _public_text(old), mode=files.PUBLIC)
         return new
 
 
 def _add(directory: Path, *, ordinal: int, now: datetime) -> HeldKey:
     key = UnsealingKey.generate()
     record = KeyRecord(ordinal=ordinal, state=KeyState.ACTIVE, created_at=now)
+    held = HeldKey(public=key.public, record=record, unwrapper=key)
     # The private file is last: a key is there once it is, and never without its state.
     files.create(directory / f"{key.id}.json", _record_text(record), mode=files.PRIVATE)
-    public = f"# sealer public key {key.id}\n{key.public.to_pem()}"
-    files.create(directory / f"{key.id}.pub.pem", public.encode(), mode=files.PUBLIC)
+    files.create(directory / f"{key.id}.pub.pem", _public_text(held), mode=files.PUBLIC)
     files.create(directory / f"{key.id}.pem", key.to_pem().encode(), mode=files.PRIVATE)
-    return HeldKey(public=key.public, record=record, unwrapper=key)
+    return held
 
 
 def _load_key(directory: Path, key_id: str) -> HeldKey:
@@ -116,6 +119,10 @@ def _load_key(directory: Path, key_id: str) -> HeldKey:
         record = KeyRecord.read(json.loads(_read_private(record_file)))
     except json.JSONDecodeError:
         raise InvalidKey("not JSON", file=str(record_file)) from None
+    except InvalidManifest as error:
+        raise InvalidKey(
+            error.message, file=str(record_file), key=error.key, hint=error.hint
+        ) from None
     except SealerError as error:
         raise error.at(file=str(record_file)) from None
     return HeldKey(public=key.public, record=record, unwrapper=key)
@@ -151,6 +158,10 @@ def _read_private(path: Path) -> str:
             hint=f"if nobody has read it, `chmod 600 {path}`; otherwise renew the key",
         )
     return text
+
+
+def _public_text(key: HeldKey) -> bytes:
+    return PinnedKey.of(key).to_pem().encode()
 
 
 def _record_text(record: KeyRecord) -> bytes:
