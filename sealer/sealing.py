@@ -59,6 +59,7 @@ def seal(
         template=template,
     )
     validation.check_template(template, namespace=secret.metadata.namespace)
+    binding_of(sealed)  # without a namespace nothing strict can be sealed, not even no items
     return with_items(sealed, secret.data, to=to, now=now) if secret.data else sealed
 
 
