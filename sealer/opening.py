@@ -16,7 +16,7 @@ from sealer.crypto.scope import Kind
 from sealer.decoding import Decoded, DecodedEntry, decode
 from sealer.errors import SealerError, UnknownKey
 from sealer.manifests import templates, validation
-from sealer.manifests.models import SealedSecret, Secret, SharedSecret
+from sealer.manifests.models import OPAQUE, Metadata, SealedSecret, Secret, SharedSecret
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +55,7 @@ def unseal(sealed: SealedSecret, unwrappers: Mapping[str, Unwrapper]) -> Opened:
             for item_key, (entry_id, _) in decoded.items.items()
         }
         secret, shared = _produce(sealed, values)
-        validation.check_secret(secret)
+        validation.check_opened(secret)
     except SealerError as error:
         raise error.at(obj=str(sealed)) from None
     return Opened(secret, shared, tuple(sorted(used)))
@@ -84,7 +84,7 @@ def _open_entries(
     decoded: Decoded, unwrappers: Mapping[str, Unwrapper]
 ) -> tuple[dict[str, bytes], set[str]]:
     """Unknown keys are looked for in all entries before the first is opened."""
-    used_by = {entry_id: item_key for item_key, (entry_id, _) in reversed(decoded.items.items())}
+    used_by = {entry_id: item_key for item_key, (entry_id, _) in list(decoded.items.items())[::-1]}
     for entry_id, item_key in used_by.items():
         _choose(decoded.entries[entry_id], unwrappers, item_key)
     data_keys, used = {}, set()
@@ -120,26 +120,33 @@ def _open_item(decoded: Decoded, data_key: bytes, *, item_key: str) -> bytes:
         raise error.at(key=item_key) from None
 
 
-def _produce(
-    sealed: SealedSecret, values: Mapping[str, bytes]
-) -> tuple[Secret, SharedSecret | None]:
+def produce_shared(sealed: SealedSecret) -> SharedSecret:
+    """The SharedSecret that a SealedSecret of that kind stands for; needs no key."""
     template = sealed.template
-    metadata = replace(
-        sealed.metadata, labels=dict(template.labels), annotations=dict(template.annotations)
-    )
-    rendered = templates.render_all(template.data, values)
-    secret = Secret(
-        metadata=metadata,
-        data={**values, **rendered},
-        type=template.type or "Opaque",
-        immutable=bool(template.immutable),
-    )
-    if template.kind != Kind.SHARED_SECRET:
-        return secret, None
-    shared = SharedSecret(
-        metadata=metadata,
+    return SharedSecret(
+        metadata=_metadata_of(sealed),
         display_name=template.display_name or "",
         description=template.description or "",
         access=template.access,
     )
-    return secret, shared
+
+
+def _metadata_of(sealed: SealedSecret) -> Metadata:
+    template = sealed.template
+    return replace(
+        sealed.metadata, labels=dict(template.labels), annotations=dict(template.annotations)
+    )
+
+
+def _produce(
+    sealed: SealedSecret, values: Mapping[str, bytes]
+) -> tuple[Secret, SharedSecret | None]:
+    template = sealed.template
+    secret = Secret(
+        metadata=_metadata_of(sealed),
+        data={**values, **templates.render_all(template.data, values)},
+        type=template.type or OPAQUE,
+        immutable=bool(template.immutable),
+    )
+    is_shared = template.kind == Kind.SHARED_SECRET
+    return secret, produce_shared(sealed) if is_shared else None

@@ -92,6 +92,10 @@ class Fields:
             raise InvalidManifest(f"expected a list, found {type_name(value)}", key=self._at(name))
         return value
 
+    def raw(self, name: str) -> object:
+        """A field of any type as it is; None where it is absent."""
+        return self._rest.pop(name, None)
+
     def mapping(self, name: str) -> Fields:
         """A nested mapping; empty where it is absent or null."""
         value = self._rest.pop(name, None)

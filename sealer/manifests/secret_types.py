@@ -21,6 +21,11 @@ from sealer.manifests.models import Secret
 
 SERVICE_ACCOUNT_TOKEN = "kubernetes.io/service-account-token"  # noqa: S105 - the name of a type
 BOOTSTRAP_TOKEN = "bootstrap.kubernetes.io/token"  # noqa: S105 - same
+DOCKER_CONFIG_JSON = "kubernetes.io/dockerconfigjson"
+DOCKER_CFG = "kubernetes.io/dockercfg"
+BASIC_AUTH = "kubernetes.io/basic-auth"
+SSH_AUTH = "kubernetes.io/ssh-auth"
+TLS = "kubernetes.io/tls"
 BOOTSTRAP_NAMESPACE = "kube-system"
 """The only namespace in which the API server looks for bootstrap tokens."""
 BOOTSTRAP_NAME_PREFIX = "bootstrap-token-"
@@ -71,6 +76,18 @@ def check_type_items(secret: Secret) -> None:
     """
     if check := _CHECKS.get(secret.type):
         check(secret)
+
+
+def check_type_keys(secret: Secret) -> None:
+    """Check that the items which a built-in type requires are there, whatever they hold.
+
+    Raises:
+        InvalidManifest: one is missing.
+    """
+    if secret.type == BASIC_AUTH:
+        _check_basic_auth(secret)
+    for item_key in _REQUIRED.get(secret.type, ()):
+        _required(secret, item_key)
 
 
 def _check_docker_config_json(secret: Secret) -> None:
@@ -204,13 +221,23 @@ def _required(secret: Secret, item_key: str) -> bytes:
     return value
 
 
+_REQUIRED: Mapping[str, tuple[str, ...]] = MappingProxyType(
+    {
+        DOCKER_CONFIG_JSON: (".dockerconfigjson",),
+        DOCKER_CFG: (".dockercfg",),
+        SSH_AUTH: ("ssh-privatekey",),
+        TLS: ("tls.crt", "tls.key"),
+        BOOTSTRAP_TOKEN: ("token-id", "token-secret"),
+    }
+)
+
 _CHECKS: Mapping[str, Callable[[Secret], None]] = MappingProxyType(
     {
-        "kubernetes.io/dockerconfigjson": _check_docker_config_json,
-        "kubernetes.io/dockercfg": _check_docker_cfg,
-        "kubernetes.io/basic-auth": _check_basic_auth,
-        "kubernetes.io/ssh-auth": _check_ssh_auth,
-        "kubernetes.io/tls": _check_tls,
+        DOCKER_CONFIG_JSON: _check_docker_config_json,
+        DOCKER_CFG: _check_docker_cfg,
+        BASIC_AUTH: _check_basic_auth,
+        SSH_AUTH: _check_ssh_auth,
+        TLS: _check_tls,
         BOOTSTRAP_TOKEN: _check_bootstrap_token,
     }
 )

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -57,13 +57,21 @@ class Template:
         Raises:
             InvalidTemplate: an item that the template uses is missing.
         """
-        for expression in self._expressions:
-            if expression.item is not None and expression.item not in items:
-                raise _missing(expression.line, expression.item, items)
+        self.check_references(items.keys())
         return sum(
             len(part.encode()) if isinstance(part, str) else part.greatest_size(items)
             for part in self._parts
         )
+
+    def check_references(self, item_keys: Collection[str]) -> None:
+        """Check that every item that is used exists.
+
+        Raises:
+            InvalidTemplate: one does not; the message names the line, the hint what there is.
+        """
+        for expression in self._expressions:
+            if expression.item is not None and expression.item not in item_keys:
+                raise _missing(expression.line, expression.item, item_keys)
 
     def render(self, items: Mapping[str, bytes]) -> bytes:
         """The template's text with every expression replaced by its value, as UTF-8.
@@ -122,6 +130,15 @@ def parse(source: str) -> Template:
     return Template(template_syntax.parts_of(source))
 
 
+def check_all(templates: Mapping[str, str], *, item_keys: Collection[str]) -> None:
+    """Check `spec.template.data` of one object as far as that needs no value.
+
+    Raises:
+        InvalidTemplate: as `render_all`, except for what only values can show.
+    """
+    _parse_all(templates, item_keys)
+
+
 def render_all(templates: Mapping[str, str], items: Mapping[str, bytes]) -> dict[str, bytes]:
     """Render `spec.template.data` of one object.
 
@@ -139,20 +156,33 @@ def render_all(templates: Mapping[str, str], items: Mapping[str, bytes]) -> dict
             configuration would hold what is not JSON. `key` names the template.
     """
     size = sum(padded_size(value) for value in items.values())
-    expressions = 0
     rendered = {}
+    for key, template in _parse_all(templates, items.keys()).items():
+        with _located(f"template.data.{key}"):
+            size += template.greatest_size(items)
+            if size > MAX_SIZE:
+                raise _too_large()
+            rendered[key] = template.render(items)
+    return rendered
+
+
+def _parse_all(templates: Mapping[str, str], item_keys: Collection[str]) -> dict[str, Template]:
+    expressions = 0
+    parsed = {}
     for key, source in templates.items():
         with _located(f"template.data.{key}"):
-            if key in items:
+            if key in item_keys:
                 raise InvalidTemplate("an item has the same name", hint="rename one of the two")
-            template = parse(source)
+            template = parsed[key] = parse(source)
+            template.check_references(item_keys)
             if key in _PARSED_BY_API_SERVER:
                 template.check_json()
             expressions += template.expressions
-            size += template.greatest_size(items)
-            _check_totals(expressions, size)
-            rendered[key] = template.render(items)
-    return rendered
+            if expressions > MAX_EXPRESSIONS:
+                raise InvalidTemplate(
+                    f"the templates of this object have more than {MAX_EXPRESSIONS} expressions"
+                )
+    return parsed
 
 
 @contextmanager
@@ -178,15 +208,6 @@ def _json_shape(expression: Expression) -> str:
             raise refused(expression.line, what, hint=_JSON_HINT)
 
 
-def _check_totals(expressions: int, size: int) -> None:
-    if expressions > MAX_EXPRESSIONS:
-        raise InvalidTemplate(
-            f"the templates of this object have more than {MAX_EXPRESSIONS} expressions"
-        )
-    if size > MAX_SIZE:
-        raise _too_large()
-
-
 def _too_large() -> InvalidTemplate:
     return InvalidTemplate(
         "the result could be larger than 1 MiB",
@@ -195,7 +216,7 @@ def _too_large() -> InvalidTemplate:
     )
 
 
-def _missing(line: int, name: str, items: Mapping[str, bytes]) -> InvalidTemplate:
+def _missing(line: int, name: str, items: Collection[str]) -> InvalidTemplate:
     like = [other for other in sorted(items) if _folded(other) == _folded(name)]
     if like:
         hint = f'did you mean {{{{ data["{like[0]}"] }}}}?'

@@ -118,6 +118,23 @@ def check_secret(secret: Secret) -> None:
         raise error.at(obj=str(secret)) from None
 
 
+def check_opened(secret: Secret) -> None:
+    """Check a Secret that was just opened, by what is no part of a value.
+
+    Whoever may write to Git chooses type and templates. A check of what a value *is* would answer
+    in the status questions about values that the asker may not read.
+
+    Raises:
+        InvalidManifest: Kubernetes would not accept it.
+        Refused: a type that must not be sealed.
+    """
+    try:
+        _check_frame(secret)
+        secret_types.check_type_keys(secret)
+    except SealerError as error:
+        raise error.at(obj=str(secret)) from None
+
+
 def check_template(template: Template, *, namespace: str) -> None:
     """Check what a SealedSecret in `namespace` is to become.
 
@@ -155,6 +172,11 @@ def check_sealed_size(size: int) -> None:
 
 
 def _check_secret(secret: Secret) -> None:
+    _check_frame(secret)
+    secret_types.check_type_items(secret)
+
+
+def _check_frame(secret: Secret) -> None:
     metadata = secret.metadata
     check_name(metadata.name)
     if metadata.namespace:
@@ -171,7 +193,6 @@ def _check_secret(secret: Secret) -> None:
             hint="spread the items over several Secrets",
         )
     _check_type(secret.type, namespace=metadata.namespace, path="type")
-    secret_types.check_type_items(secret)
 
 
 def _check_type(type_: str, *, namespace: str, path: str) -> None:

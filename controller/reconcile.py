@@ -1,0 +1,259 @@
+"""Reconciling as a function: what is there, the keys and the time in; what to do and to say out.
+
+Create, update, restart, drift and timer all end here, and the plan never learns which it was. A
+failure is a plan too: no action, and a status that says what is the matter. What is already true
+is recognised without opening anything, so a restart costs no decryption.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+
+from controller import status as says
+from controller.settings import Settings
+from controller.status import Ref, Status, Written
+from controller.targets import (
+    SECRET,
+    SHARED_SECRET,
+    Action,
+    Delete,
+    Live,
+    Owner,
+    secret_actions,
+    shared_actions,
+)
+from sealer.crypto.scope import Kind
+from sealer.decoding import binding_of
+from sealer.errors import InvalidManifest, Refused, SealerError
+from sealer.keyring import Keyring
+from sealer.manifests.models import Manifest, Recipient, SealedSecret, Secret, SharedSecret
+from sealer.opening import Opened, produce_shared, unseal
+from sealer.resealing import rewrap, stale_entries
+
+KIND = "SealedSecret"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Observed:
+    """A SealedSecret and what exists under the names that it asks for.
+
+    Attributes:
+        manifest: the object as the source has it.
+        source: where a person finds it, such as a file; may be empty.
+        live: the Secret and the SharedSecret of its name, where they exist.
+    """
+
+    manifest: Manifest = field(repr=False)
+    namespace: str
+    name: str
+    uid: str
+    generation: int
+    source: str = ""
+    status: Status = field(default_factory=Status)
+    live: Mapping[Ref, Live] = field(default_factory=dict)
+
+    @property
+    def secret(self) -> Ref:
+        """The Secret of its name."""
+        return Ref(SECRET, self.namespace, self.name)
+
+    @property
+    def shared(self) -> Ref:
+        """The SharedSecret of its name."""
+        return Ref(SHARED_SECRET, self.namespace, self.name)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """What to do, in this order, and what to say once it is done.
+
+    Attributes:
+        wants: what the object stands for, the Secret first; empty if it could not be opened.
+        error: why it could not be, if so.
+    """
+
+    actions: tuple[Action, ...] = ()
+    status: Status
+    wants: tuple[Ref, ...] = ()
+    error: SealerError | None = None
+
+
+def plan(observed: Observed, keyring: Keyring, settings: Settings, *, now: datetime) -> Plan:
+    """Decide what makes the world as the manifest says. Never raises a `SealerError`."""
+    try:
+        sealed = SealedSecret.read(observed.manifest)
+        _check_allowed(sealed, settings)
+        if is_settled(observed, sealed, keyring, settings):
+            return Plan(status=observed.status, wants=_wants(observed, sealed))
+        opened = unseal(sealed, keyring.unwrappers)
+        actions = _actions(observed, opened)
+        status = says.opened(
+            observed.status,
+            generation=observed.generation,
+            message=_describe(opened),
+            now=now,
+        )
+        status = replace(status, keys=opened.keys, rewrapped=_offers(sealed, keyring, settings))
+    except SealerError as error:
+        return Plan(
+            status=says.failed(observed.status, error, generation=observed.generation, now=now),
+            error=error,
+        )
+    return Plan(actions=tuple(actions), status=status, wants=_wants(observed, sealed))
+
+
+def conclude(plan: Plan, written: Mapping[Ref, Written], live: Mapping[Ref, Live]) -> Status:
+    """The status to keep once the actions are done: what was written, or was right already."""
+    if plan.error is not None:
+        return plan.status
+    unchanged = {
+        ref: Written(ref=ref, uid=item.uid, resource_version=item.resource_version)
+        for ref, item in live.items()
+    }
+    known = unchanged | dict(written)
+    return replace(plan.status, written=tuple(known[ref] for ref in plan.wants))
+
+
+def is_done(observed: Observed, keyring: Keyring, settings: Settings) -> bool:
+    """Whether there is nothing to do, told without a key and without the content of live Secrets.
+
+    A False may still turn out to be nothing to do.
+    """
+    try:
+        sealed = SealedSecret.read(observed.manifest)
+        _check_allowed(sealed, settings)
+    except SealerError:
+        return False
+    return is_settled(observed, sealed, keyring, settings)
+
+
+def is_settled(
+    observed: Observed, sealed: SealedSecret, keyring: Keyring, settings: Settings
+) -> bool:
+    """Whether all is as it was left, as far as can be told without opening anything."""
+    status = observed.status
+    if not status.is_ready or status.observed_generation != observed.generation:
+        return False
+    if tuple(item.ref for item in status.written) != _wants(observed, sealed):
+        return False
+    secret = observed.live.get(observed.secret)
+    if secret is None or not _same(secret, status.written[0]):
+        return False
+    if sealed.template.kind == Kind.SHARED_SECRET and _shared_drifted(observed, sealed):
+        return False
+    return _offers_are_current(status, sealed, keyring, settings)
+
+
+def _same(live: Live, written: Written) -> bool:
+    return (live.uid, live.resource_version) == (written.uid, written.resource_version)
+
+
+def _shared_drifted(observed: Observed, sealed: SealedSecret) -> bool:
+    """A SharedSecret holds no value, so it is compared with the template itself."""
+    try:
+        return bool(
+            shared_actions(
+                produce_shared(sealed), observed.live.get(observed.shared), _owner(observed)
+            )
+        )
+    except SealerError:
+        return True
+
+
+def _check_allowed(sealed: SealedSecret, settings: Settings) -> None:
+    if not sealed.metadata.namespace:
+        raise InvalidManifest(
+            "no namespace to open it in", key="metadata.namespace", hint="add metadata.namespace"
+        )
+    scope = binding_of(sealed).scope
+    if scope not in settings.allowed_scopes:
+        raise Refused(
+            f"scope {scope} is not allowed here",
+            key="spec.scope",
+            hint=f"seal it with scope {' or '.join(sorted(settings.allowed_scopes))}",
+        )
+    own = sealed.metadata.namespace == settings.controller_namespace
+    if own and not settings.allow_own_namespace:
+        raise Refused(
+            "SealedSecrets are not opened in the controller's own namespace, where its keys are",
+            key="metadata.namespace",
+        )
+
+
+def _actions(observed: Observed, opened: Opened) -> list[Action]:
+    if opened.shared is None:
+        return _secret_alone(observed, opened.secret)
+    return _secret_behind(observed, opened.secret, opened.shared)
+
+
+def _secret_alone(observed: Observed, desired: Secret) -> list[Action]:
+    secret = observed.live.get(observed.secret)
+    shared = observed.live.get(observed.shared)
+    gone: list[Action] = []
+    if shared is not None and observed.uid in shared.owners:  # it was a SharedSecret before
+        gone.append(Delete(ref=shared.ref, uid=shared.uid))
+        if secret is not None and shared.uid in secret.owners:
+            gone.append(Delete(ref=secret.ref, uid=secret.uid))
+            secret = None
+    return gone + secret_actions(desired, secret, _owner(observed))
+
+
+def _secret_behind(observed: Observed, desired: Secret, shared: SharedSecret) -> list[Action]:
+    secret = observed.live.get(observed.secret)
+    existing = observed.live.get(observed.shared)
+    gone: list[Action] = []
+    if secret is not None and observed.uid in secret.owners:  # it was a Secret of its own before
+        gone.append(Delete(ref=secret.ref, uid=secret.uid))
+        secret = None
+    owner = Owner(SHARED_SECRET, observed.name, existing.uid if existing else "")
+    return (
+        gone
+        + shared_actions(shared, existing, _owner(observed))
+        + secret_actions(desired, secret, owner)
+    )
+
+
+def _owner(observed: Observed) -> Owner:
+    return Owner(KIND, observed.name, observed.uid)
+
+
+def _wants(observed: Observed, sealed: SealedSecret) -> tuple[Ref, ...]:
+    if sealed.template.kind == Kind.SHARED_SECRET:
+        return (observed.secret, observed.shared)
+    return (observed.secret,)
+
+
+def _offers(
+    sealed: SealedSecret, keyring: Keyring, settings: Settings
+) -> dict[str, tuple[Recipient, ...]]:
+    newest = keyring.newest()
+    stale = _stale(sealed, keyring, settings)
+    if newest is None or not stale:
+        return {}
+    return rewrap(sealed, keyring.unwrappers, to=dict.fromkeys(stale, (newest.public,)))
+
+
+def _offers_are_current(
+    status: Status, sealed: SealedSecret, keyring: Keyring, settings: Settings
+) -> bool:
+    newest = keyring.newest()
+    offered = {
+        entry: {recipient.key for recipient in recipients}
+        for entry, recipients in status.rewrapped.items()
+    }
+    wanted = {entry: {newest.id} for entry in _stale(sealed, keyring, settings)} if newest else {}
+    return offered == wanted
+
+
+def _stale(sealed: SealedSecret, keyring: Keyring, settings: Settings) -> tuple[str, ...]:
+    newest = keyring.newest()
+    if newest is None or not settings.offer_rewrapped:
+        return ()
+    return stale_entries(sealed, newest=newest.id, own=frozenset(keyring.unwrappers))
+
+
+def _describe(opened: Opened) -> str:
+    items = len(opened.secret.data)
+    return f"{items} item{'' if items == 1 else 's'}"

@@ -1,0 +1,220 @@
+"""What a SealedSecret is made into: desired objects, compared with live ones. Pure.
+
+A live object is owned if its owner reference carries the SealedSecret's uid (for the Secret behind
+a SharedSecret: the SharedSecret's). Owned objects are made exactly as the manifest says; others are
+left alone unless their own annotations say that they may be taken over or patched.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+
+from controller.status import Ref
+from sealer.errors import NotOwned
+from sealer.manifests.models import API_VERSION, GROUP, OPAQUE, Manifest, Metadata, Secret
+from sealer.manifests.models import SharedSecret as Shared
+from sealer.plaintext import to_manifest
+
+SECRET = "Secret"  # noqa: S105 - the name of a kind
+SHARED_SECRET = "SharedSecret"  # noqa: S105 - same
+MANAGED_BY = "app.kubernetes.io/managed-by"
+TARGET_LABEL = f"{GROUP}/target"
+"""On every Secret that the operator writes, so that it can watch those and no others."""
+MANAGED = f"{GROUP}/managed"
+PATCH = f"{GROUP}/patch"
+_TRUE = "true"
+
+
+@dataclass(frozen=True, slots=True)
+class Owner:
+    """Who owns an object. An empty uid stands for the object made by the action before."""
+
+    kind: str
+    name: str
+    uid: str
+
+    def to_manifest(self) -> Manifest:
+        """One element of `ownerReferences`."""
+        return {
+            "apiVersion": API_VERSION,
+            "kind": self.kind,
+            "name": self.name,
+            "uid": self.uid,
+            "controller": True,
+        }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Live:
+    """An object that exists under a name that matters.
+
+    Attributes:
+        owners: uids of all its owners.
+        ours: label and annotation keys that the operator set on it earlier.
+        patched: data keys that the operator put into it by patching.
+        secret: its content, for a Secret. Only `metadata` and `type` are looked at for ownership.
+        shared: its content, for a SharedSecret.
+    """
+
+    ref: Ref
+    uid: str
+    resource_version: str
+    owners: frozenset[str] = frozenset()
+    ours: frozenset[str] = frozenset()
+    patched: frozenset[str] = frozenset()
+    secret: Secret | None = None
+    shared: Shared | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Create:
+    """Make an object that is not there; a conflict means that it is there after all."""
+
+    ref: Ref
+    manifest: Manifest = field(repr=False)
+    owner: Owner | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Replace:
+    """Replace an object that is still the one that was seen (uid and version)."""
+
+    ref: Ref
+    manifest: Manifest = field(repr=False)
+    owner: Owner | None
+    uid: str
+    resource_version: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Delete:
+    """Delete an object that is still the one that was seen (uid)."""
+
+    ref: Ref
+    uid: str
+
+
+Action = Create | Replace | Delete
+
+
+def secret_actions(secret: Secret, live: Live | None, owner: Owner) -> list[Action]:
+    """What makes the live Secret the desired one; nothing if it is already.
+
+    Raises:
+        NotOwned: the Secret that is there belongs to somebody else and does not say that it may be
+            taken over, or cannot be changed without deleting it.
+    """
+    ref = Ref(SECRET, secret.metadata.namespace, secret.metadata.name)
+    if live is None or live.secret is None:
+        return [Create(ref=ref, manifest=secret_manifest(secret), owner=owner)]
+    owned = bool(owner.uid) and owner.uid in live.owners
+    annotations = live.secret.metadata.annotations
+    if not owned and annotations.get(MANAGED) != _TRUE and annotations.get(PATCH) != _TRUE:
+        raise NotOwned(
+            f"{ref} exists and is not owned by this object",
+            hint=f'delete it, or annotate it with {MANAGED}: "true" to have it taken over',
+        )
+    patched = annotations.get(PATCH) == _TRUE
+    takes_over = owned or annotations.get(MANAGED) == _TRUE
+    desired = _merged(secret, live.secret, live, keep_data=patched)
+    if _needs_new(live.secret, desired):
+        if not owned:
+            raise NotOwned(
+                f"{ref} is not owned by this object and has another type or is immutable",
+                hint="delete it, and it is made anew",
+            )
+        return [
+            Delete(ref=ref, uid=live.uid),
+            Create(ref=ref, manifest=secret_manifest(secret), owner=owner),
+        ]
+    if desired == live.secret and (owned or not takes_over):
+        return []
+    return [
+        Replace(
+            ref=ref,
+            manifest=secret_manifest(desired),
+            owner=owner if takes_over else None,
+            uid=live.uid,
+            resource_version=live.resource_version,
+        )
+    ]
+
+
+def shared_actions(shared: Shared, live: Live | None, owner: Owner) -> list[Action]:
+    """What makes the live SharedSecret the desired one; nothing if it is already.
+
+    Raises:
+        NotOwned: the SharedSecret that is there belongs to somebody else.
+    """
+    ref = Ref(SHARED_SECRET, shared.metadata.namespace, shared.metadata.name)
+    desired = shared.to_manifest() | {"metadata": _with_labels(shared.metadata).to_manifest()}
+    if live is None or live.shared is None:
+        return [Create(ref=ref, manifest=desired, owner=owner)]
+    if owner.uid not in live.owners and live.shared.metadata.annotations.get(MANAGED) != _TRUE:
+        raise NotOwned(
+            f"{ref} exists and is not owned by this object",
+            hint=f'delete it, or annotate it with {MANAGED}: "true" to have it taken over',
+        )
+    merged = _merged_metadata(_with_labels(shared.metadata), live.shared.metadata, live.ours)
+    desired["metadata"] = merged.to_manifest()
+    if desired == live.shared.to_manifest() and owner.uid in live.owners:
+        return []
+    return [
+        Replace(
+            ref=ref,
+            manifest=desired,
+            owner=owner,
+            uid=live.uid,
+            resource_version=live.resource_version,
+        )
+    ]
+
+
+def secret_manifest(secret: Secret) -> Manifest:
+    """The manifest of a Secret that the operator makes. Holds values."""
+    return to_manifest(replace(secret, metadata=_with_labels(secret.metadata)))
+
+
+def owned_manifest(manifest: Manifest, owner: Owner | None) -> Manifest:
+    """The manifest with its owner reference."""
+    metadata = manifest["metadata"]
+    if owner is None or not isinstance(metadata, Mapping):
+        return manifest
+    return manifest | {"metadata": {**metadata, "ownerReferences": [owner.to_manifest()]}}
+
+
+def _needs_new(live: Secret, desired: Secret) -> bool:
+    if live.type != desired.type:
+        return True
+    return live.immutable and (not desired.immutable or dict(live.data) != dict(desired.data))
+
+
+def _merged(secret: Secret, existing: Secret, live: Live, *, keep_data: bool) -> Secret:
+    kept = {k: v for k, v in existing.data.items() if k not in live.patched} if keep_data else {}
+    return Secret(
+        metadata=_merged_metadata(_with_labels(secret.metadata), existing.metadata, live.ours),
+        data={**kept, **secret.data},
+        type=existing.type if keep_data and secret.type == OPAQUE else secret.type,
+        immutable=secret.immutable,
+    )
+
+
+def _merged_metadata(desired: Metadata, live: Metadata, ours: frozenset[str]) -> Metadata:
+    """Labels and annotations of others stay; ours that the manifest no longer has go."""
+    return Metadata(
+        namespace=live.namespace,
+        name=live.name,
+        labels={k: v for k, v in live.labels.items() if k not in ours} | dict(desired.labels),
+        annotations={k: v for k, v in live.annotations.items() if k not in ours}
+        | dict(desired.annotations),
+    )
+
+
+def _with_labels(metadata: Metadata) -> Metadata:
+    return Metadata(
+        namespace=metadata.namespace,
+        name=metadata.name,
+        labels={**metadata.labels, MANAGED_BY: "sealer", TARGET_LABEL: _TRUE},
+        annotations=metadata.annotations,
+    )

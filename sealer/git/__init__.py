@@ -1,0 +1,1 @@
+"""Git: what a work tree has committed. The only package that talks to Git."""
