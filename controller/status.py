@@ -15,6 +15,7 @@ from sealer.errors import MalformedInput, SealerError, Unavailable
 from sealer.manifests.fields import Fields
 from sealer.manifests.models import Manifest, Recipient
 from sealer.manifests.times import format_time
+from sealer.manifests.writing import Quoted
 
 READY = "Ready"
 STALLED = "Stalled"
@@ -122,7 +123,7 @@ class Status:
             "conditions": [condition.to_manifest() for condition in self.conditions],
         }
         if self.keys:
-            status["keys"] = list(self.keys)
+            status["keys"] = [Quoted(key) for key in self.keys]
         if self.written:
             status["target"] = _target(self.written)
         if self.rewrapped:
