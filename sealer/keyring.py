@@ -151,6 +151,17 @@ class Keyring:
         active = [key for key in self.keys if key.record.state is KeyState.ACTIVE]
         return active[-1] if active else None
 
+    def require_newest(self) -> HeldKey:
+        """The key to seal to, where there must be one.
+
+        Raises:
+            Refused: no key is active.
+        """
+        newest = self.newest()
+        if newest is None:
+            raise Refused("there is no active key", hint="make one with `sealer keys renew`")
+        return newest
+
     def next_ordinal(self) -> int:
         """The ordinal of the next key to be made."""
         return max((key.record.ordinal for key in self.keys), default=0) + 1

@@ -6,6 +6,7 @@ anything is sealed: what the API server would refuse one day is refused on the l
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
@@ -69,7 +70,7 @@ def with_items(
     """Add or replace items under one new entry; entries that no item uses any more are dropped.
 
     Raises:
-        InvalidManifest: an item key, the scope or the name is not valid.
+        InvalidManifest: an item key, the scope or the name is not valid, or the result is too big.
         CertificateError: no recipient, or too many.
     """
     binding = binding_of(sealed)
@@ -77,11 +78,23 @@ def with_items(
     encrypted = dict(sealed.encrypted_data) | items
     seals = {**sealed.seals, entry_id: entry}
     used = {item.partition(":")[0] for item in encrypted.values()}
-    return replace(
+    result = replace(
         sealed,
         seals={name: kept for name, kept in seals.items() if name in used},
         encrypted_data=dict(sorted(encrypted.items())),
     )
+    check_fits(result)
+    return result
+
+
+def check_fits(sealed: SealedSecret) -> None:
+    """Check that a cluster can store a manifest.
+
+    Raises:
+        InvalidManifest: its compact JSON has more than 1.4 MiB.
+    """
+    text = json.dumps(sealed.to_manifest(), separators=(",", ":"), ensure_ascii=False)
+    validation.check_sealed_size(len(text.encode(errors="replace")))
 
 
 def seal_entry(

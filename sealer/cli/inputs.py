@@ -1,0 +1,145 @@
+"""Where manifests come from: files, directories, standard input.
+
+A directory stands for the YAML and JSON files below it, in the order of their names, without
+`.git` and without following links to directories. Of those only the files that mention what the
+command is about are parsed: a repository holds Helm templates and other things that are no YAML.
+A file that is named is always read.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from sealer.cli.output import Terminal
+from sealer.errors import FileError, InvalidManifest, UsageError
+from sealer.sources import Source
+
+STDIN = "<stdin>"
+_SUFFIXES = (".yaml", ".yml", ".json")
+_PRIVATE = "-----BEGIN PRIVATE KEY-----"
+_PUBLIC = "-----BEGIN PUBLIC KEY-----"
+
+
+@dataclass(frozen=True, slots=True)
+class Input:
+    """One text to work on.
+
+    Attributes:
+        path: the file; None for standard input.
+        base: the directory it was found in; None where it was named itself.
+    """
+
+    path: Path | None
+    base: Path | None
+    text: str = field(repr=False)
+
+    @property
+    def name(self) -> str:
+        """What the user calls it."""
+        return STDIN if self.path is None else str(self.path)
+
+    def parse(self) -> Source:
+        """The documents in it.
+
+        Raises:
+            InvalidManifest: it is neither YAML nor JSON; says where.
+        """
+        if _PUBLIC in self.text or _PRIVATE in self.text:
+            _refuse_key_file(self)
+        return Source.read(self.name, self.text)
+
+
+def read_inputs(
+    names: Sequence[str], *, mentioning: str, terminal: Terminal, directories: bool = True
+) -> Iterator[Input]:
+    """Read what the arguments name; standard input where they name nothing.
+
+    Args:
+        names: files, directories, `-`.
+        mentioning: what a file in a directory must contain to be looked at.
+        terminal: to tell a user who types that input is awaited.
+        directories: whether directories may be named.
+
+    Raises:
+        FileError: something cannot be read.
+        InvalidManifest: not UTF-8 text.
+        UsageError: a directory, where none may be named.
+    """
+    for name in names or ("-",):
+        path = Path(name)
+        if name == "-":
+            yield Input(None, None, _read_stdin(terminal))
+        elif not path.is_dir():
+            yield Input(path, None, read_text(path))
+        elif not directories:
+            raise UsageError("is a directory; name files", file=name)
+        else:
+            for file in _walk(path):
+                text = read_text(file)
+                if mentioning in text:
+                    yield Input(file, path, text)
+
+
+def read_text(path: Path) -> str:
+    """The text of a file, line breaks as they are.
+
+    Raises:
+        FileError: it cannot be read.
+        InvalidManifest: not UTF-8 text.
+    """
+    try:
+        raw = path.read_bytes()
+    except OSError as error:
+        raise FileError(f"cannot be read: {error.strerror}", file=str(path)) from None
+    return _decode(raw, str(path))
+
+
+def read_bytes(name: str) -> bytes:
+    """The content of a file, or of standard input for `-`.
+
+    Raises:
+        FileError: it cannot be read.
+    """
+    try:
+        return sys.stdin.buffer.read() if name == "-" else Path(name).read_bytes()
+    except OSError as error:
+        raise FileError(f"cannot be read: {error.strerror}", file=name) from None
+
+
+def _read_stdin(terminal: Terminal) -> str:
+    if sys.stdin.isatty():
+        terminal.note("reading from the terminal; end with Ctrl-D")
+    return _decode(read_bytes("-"), STDIN)
+
+
+def _decode(raw: bytes, name: str) -> str:
+    try:
+        return raw.decode()
+    except UnicodeDecodeError:
+        raise InvalidManifest("not UTF-8 text", file=name) from None
+
+
+def _walk(directory: Path) -> Iterator[Path]:
+    for folder, subfolders, names in os.walk(directory, onerror=_unreadable):
+        subfolders[:] = sorted(name for name in subfolders if name != ".git")
+        for name in sorted(names):
+            path = Path(folder, name)
+            if path.suffix.lower() in _SUFFIXES and path.is_file():
+                yield path
+
+
+def _unreadable(error: OSError) -> None:
+    raise FileError(f"cannot be read: {error.strerror}", file=str(error.filename)) from None
+
+
+def _refuse_key_file(found: Input) -> None:
+    if found.text.lstrip().startswith((_PRIVATE, _PUBLIC, "# sealer public key")):
+        raise UsageError(
+            "is a key file, not a manifest",
+            file=found.name,
+            hint="give every key file an option of its own: --sealing-key A --sealing-key B",
+        )

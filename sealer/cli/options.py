@@ -1,0 +1,173 @@
+"""Options that several commands have, each declared once, and what all commands have in common.
+
+Every option is also read from the environment under one name for all commands: `SEALER_` and the
+option's long name. What is typed wins over what is set.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import wraps
+from pathlib import Path
+from textwrap import indent
+from typing import TypeVar
+
+import click
+
+from sealer.cli.output import Terminal
+from sealer.errors import UsageError
+
+_Arguments = TypeVar("_Arguments")
+Function = Callable[..., int | None]
+Decorator = Callable[[Function], Function]
+
+FILE = click.Path(path_type=Path, dir_okay=False)
+DIRECTORY = click.Path(path_type=Path, file_okay=False)
+
+
+class Command(click.Command):
+    """A command whose help ends in examples."""
+
+    def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """The examples, as they are typed."""
+        del ctx
+        if self.epilog:
+            write_verbatim(formatter, "Examples:\n" + indent(self.epilog, "  "))
+
+
+def command(name: str, *, examples: str) -> Callable[[Function], Command]:
+    """Make a command with `--quiet`, examples and options from the environment.
+
+    The function receives a `terminal`, and returns an exit code or None for 0.
+    """
+
+    def decorate(function: Function) -> Command:
+        made: Command = click.command(name, cls=Command, epilog=examples)(quiet(function))
+        for parameter in made.params:
+            if isinstance(parameter, click.Option):
+                parameter.envvar = environment_name(parameter)
+        return made
+
+    return decorate
+
+
+def collected(
+    arguments: Callable[..., _Arguments],
+) -> Callable[[Callable[[_Arguments, Terminal], int | None]], Function]:
+    """Hand a command its arguments as one value; the decorator next to the function."""
+
+    def decorate(function: Callable[[_Arguments, Terminal], int | None]) -> Function:
+        @wraps(function)
+        def run(*, terminal: Terminal, **values: object) -> int | None:
+            return function(arguments(**values), terminal)
+
+        return run
+
+    return decorate
+
+
+def environment_name(option: click.Option) -> str:
+    """The environment variable of an option: `--sealing-key` is `SEALER_SEALING_KEY`."""
+    longest = max(option.opts, key=len)
+    return "SEALER_" + longest.lstrip("-").replace("-", "_").upper()
+
+
+def write_verbatim(formatter: click.HelpFormatter, text: str) -> None:
+    """Text of a help page that must not be wrapped anew."""
+    formatter.write_paragraph()
+    formatter.write(text)
+
+
+def _terminal(context: click.Context, parameter: click.Parameter, value: object) -> Terminal:
+    del context, parameter
+    return Terminal(quiet=bool(value))
+
+
+quiet: Decorator = click.option(
+    "--quiet",
+    "terminal",
+    is_flag=True,
+    callback=_terminal,
+    help="Say nothing on stderr but errors and warnings.",
+)
+
+filenames: Decorator = click.option(
+    "-f",
+    "--filename",
+    "filenames",
+    multiple=True,
+    metavar="FILE",
+    help="Another input, as with kubectl; may be repeated.",
+)
+
+inputs: Decorator = click.argument("inputs", nargs=-1, metavar="[FILE]…")
+
+paths: Decorator = click.argument("paths", nargs=-1, metavar="[PATH]…")
+
+namespace: Decorator = click.option(
+    "-n",
+    "--namespace",
+    default="",
+    metavar="NAMESPACE",
+    help="Namespace of objects that do not name one.",
+)
+
+sealing_keys: Decorator = click.option(
+    "--sealing-key",
+    "sealing_keys",
+    type=FILE,
+    multiple=True,
+    metavar="FILE",
+    help="Public keys (PEM); may be repeated.",
+)
+
+write: Decorator = click.option(
+    "-w",
+    "--write",
+    "destination",
+    metavar="FILE",
+    help="Write to this file instead of stdout.",
+)
+
+force: Decorator = click.option("--force", is_flag=True, help="Replace files that are there.")
+
+private_keys: Decorator = click.option(
+    "--private-key",
+    "private_keys",
+    type=FILE,
+    multiple=True,
+    metavar="FILE",
+    help="A private key (PEM); may be repeated.",
+)
+
+keyring: Decorator = click.option(
+    "--keyring",
+    type=DIRECTORY,
+    metavar="DIR",
+    help="The directory with the private keys.",
+)
+
+REQUIRED_KEYRING_HINT = "--keyring DIR names the directory with the keys, or SEALER_KEYRING=DIR"
+
+
+def output_format(*formats: str, default: str | None = None, text: str) -> Decorator:
+    """`-o`, with the formats that a command has."""
+    return click.option(
+        "-o",
+        "--output",
+        "output_format",
+        type=click.Choice(formats),
+        default=default,
+        help=text,
+    )
+
+
+def require_keyring(path: Path | None) -> Path:
+    """The keyring, which no command can do without until there is a cluster to ask.
+
+    Raises:
+        UsageError: none is named.
+    """
+    if path is None:
+        raise UsageError("no keyring is named", hint=REQUIRED_KEYRING_HINT)
+    return path

@@ -1,0 +1,160 @@
+"""The terminal's rules, and the few functions that keep them.
+
+- Results (manifests, keys, tables, findings) go to stdout, everything else to stderr.
+- A result is complete before the first byte of it is written; a command that fails prints none.
+- stderr: `error: …` says what, where and why; `hint: …` below it says what to do. Both in lower
+  case without a full stop. `warning: …` for what was done and may surprise. Plain lines tell what
+  was done; `--quiet` silences those and nothing else.
+- Colour marks these words only, and only on a terminal, without NO_COLOR and TERM=dumb.
+- Text from files (names, paths) cannot move the cursor: what is not printable is escaped.
+- No file is overwritten without `--force`; every file is written whole or not at all.
+- No secret value is printed, but by `unseal`, whose purpose it is.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TextIO
+
+import click
+
+from sealer import files
+from sealer.errors import AlreadyExists, FileError, SealerError
+
+Row = Sequence[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Terminal:
+    """Where a command speaks to its user."""
+
+    quiet: bool
+
+    def note(self, text: str) -> None:
+        """One line on stderr about what was done."""
+        if not self.quiet:
+            click.echo(printable(text), err=True)
+
+    def warn(self, text: str) -> None:
+        """One line on stderr about something that may surprise."""
+        click.echo(f"{_marked('warning:', 'yellow')} {printable(text)}", err=True)
+
+    def fail(self, error: SealerError) -> None:
+        """Show an error that does not end the command."""
+        show_error(error)
+
+    def line(self, text: str) -> None:
+        """One line of a result, for people."""
+        click.echo(printable(text))
+
+    def result(self, text: str) -> None:
+        """A whole result, byte for byte: UTF-8, line breaks as they are."""
+        click.echo(text.encode(), nl=False)
+
+    def json(self, report: object) -> None:
+        """A result for programs."""
+        self.result(json.dumps(report, indent=2, ensure_ascii=False) + "\n")
+
+    def table(self, header: Row, rows: Iterable[Row]) -> None:
+        """A result in columns, as kubectl prints them."""
+        lines = [header, *rows]
+        widths = [max(len(cell) for cell in column) for column in zip(*lines, strict=True)]
+        for cells in lines:
+            padded = (cell.ljust(width) for cell, width in zip(cells, widths, strict=True))
+            self.line("   ".join(padded).rstrip())
+
+
+@dataclass(frozen=True, slots=True)
+class Destination:
+    """Where a result goes: stdout, or the file of `--write`."""
+
+    path: str | None
+    force: bool
+
+    def put(self, text: str, *, terminal: Terminal, mode: int | None = None) -> None:
+        """Write the result; the file is not touched before this.
+
+        Raises:
+            AlreadyExists: the file is there, and `--force` is not given.
+            FileError: it cannot be written.
+        """
+        if self.path is None:
+            terminal.result(text)
+        else:
+            put_file(Path(self.path), text, force=self.force, mode=mode)
+            terminal.note(f"wrote {self.path}")
+
+
+def put_file(path: Path, text: str, *, force: bool, mode: int | None = None) -> None:
+    """Write a whole file, over one that is there only if `force` says so.
+
+    Raises:
+        AlreadyExists: the file is there.
+        FileError: it cannot be written.
+    """
+    if force:
+        files.write(path, text.encode(), mode=mode)
+        return
+    try:
+        files.create(path, text.encode(), mode=mode)
+    except AlreadyExists as error:
+        error.hint = "--force replaces it"
+        raise
+
+
+def show_error(error: SealerError) -> None:
+    """`error: …` and, where there is advice, `hint: …`."""
+    click.echo(f"{_marked('error:', 'red')} {printable(str(error))}", err=True)
+    if error.hint:
+        click.echo(f"{_marked('hint:', 'cyan')} {printable(error.hint)}", err=True)
+
+
+def show_usage_error(error: click.ClickException) -> None:
+    """What click says about a command line, in our form."""
+    text = " ".join(error.format_message().split()).rstrip(".")
+    context = getattr(error, "ctx", None)
+    hint = f"see `{context.command_path} --help`" if context else ""
+    show_error(SealerError(text[:1].lower() + text[1:], hint=hint))
+
+
+def flush() -> None:
+    """Make sure that all of the result has been taken; a reader that has gone away is no error.
+
+    Raises:
+        FileError: stdout cannot be written, as when the disk behind it is full.
+    """
+    try:
+        sys.stdout.flush()
+    except BrokenPipeError:
+        # The interpreter flushes once more when it ends, which would be noisy.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(1)
+    except OSError as error:
+        raise FileError(f"cannot be written: {error.strerror}", file="<stdout>") from None
+
+
+def count(number: int, what: str) -> str:
+    """`1 file`, `2 files`."""
+    return f"{number} {what}" if number == 1 else f"{number} {what}s"
+
+
+def printable(text: str) -> str:
+    """Text with everything escaped that could move a cursor or hide something."""
+    return "".join(
+        character if character.isprintable() else character.encode("unicode_escape").decode()
+        for character in text
+    )
+
+
+def _marked(word: str, colour: str) -> str:
+    return click.style(word, fg=colour, bold=True) if _coloured(sys.stderr) else word
+
+
+def _coloured(stream: TextIO) -> bool:
+    plain = os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb"
+    return stream.isatty() and not plain

@@ -1,0 +1,104 @@
+"""Which commands there are, what each is for, and where it lives.
+
+Help for all commands needs only this table; a command's module is imported when it is run. So
+`sealer seal` starts without what other commands need, such as Kubernetes or Git libraries.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib import import_module
+from types import MappingProxyType
+from typing import cast
+
+import click
+from click.shell_completion import CompletionItem
+
+import sealer
+from sealer.cli.options import write_verbatim
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """One line of `sealer --help`. The module is `sealer.cli.NAME`, the attribute `command`."""
+
+    section: str
+    summary: str
+
+
+COMMANDS: Mapping[str, Listed] = MappingProxyType(
+    {
+        "seal": Listed("Secrets", "Encrypt Secrets, so that they can be committed to Git."),
+        "unseal": Listed("Secrets", "Decrypt what was sealed, with the private key."),
+        "verify": Listed("Secrets", "Check sealed files, without any key or cluster."),
+        "reseal": Listed("Secrets", "Move sealed files to the newest key; no value changes."),
+        "keys": Listed("Keys", "Make, list, fetch and renew keys."),
+        "completion": Listed("This program", "Print the completion script of a shell."),
+        "version": Listed("This program", "Print the version."),
+    }
+)
+
+_EPILOG = """\
+Start here:
+  sealer keys init --keyring keyring
+  kubectl create secret generic db -n shop --from-literal=password=… \\
+      --dry-run=client -o yaml | sealer seal --sealing-key keyring/*.pub.pem > db.yaml
+
+Every option can also be set in the environment: --keyring DIR is SEALER_KEYRING=DIR.
+"""
+
+
+class LazyGroup(click.Group):
+    """A group whose commands are those of the table."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """The names, in the order of the table."""
+        del ctx
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Import one command."""
+        del ctx
+        if cmd_name not in COMMANDS:
+            return None
+        return cast("click.Command", import_module(f"sealer.cli.{cmd_name}").command)
+
+    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """What one can do comes before how the program is called otherwise."""
+        self.format_commands(ctx, formatter)
+        click.Command.format_options(self, ctx, formatter)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """The table, by sections, without importing anything."""
+        del ctx
+        width = max(map(len, COMMANDS))
+        for section in dict.fromkeys(listed.section for listed in COMMANDS.values()):
+            with formatter.section(section):
+                formatter.write_dl(
+                    [
+                        (name.ljust(width), listed.summary)
+                        for name, listed in COMMANDS.items()
+                        if listed.section == section
+                    ]
+                )
+
+    def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """The first steps, as they are typed."""
+        del ctx
+        write_verbatim(formatter, _EPILOG)
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
+        """The names that begin so, and options; again without importing."""
+        names = [
+            CompletionItem(name, help=listed.summary)
+            for name, listed in COMMANDS.items()
+            if name.startswith(incomplete)
+        ]
+        return names + click.Command.shell_complete(self, ctx, incomplete)
+
+
+@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(sealer.__version__, message="%(prog)s %(version)s", help="Print the version.")
+def root() -> None:
+    """Seal secrets on your laptop, commit them to Git, open them only where they belong."""

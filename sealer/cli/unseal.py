@@ -1,0 +1,127 @@
+"""`sealer unseal`: what sealed manifests stand for. The one command that prints values."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import cast
+
+from sealer import files, plaintext
+from sealer.cli import options
+from sealer.cli.inputs import read_inputs
+from sealer.cli.key_files import read_unwrappers
+from sealer.cli.output import Destination, Terminal
+from sealer.crypto.keys import Unwrapper
+from sealer.errors import InvalidManifest, Refused, SealerError
+from sealer.manifests.documents import Data
+from sealer.manifests.models import Secret
+from sealer.opening import Opened, unseal
+from sealer.sealing_text import values_text
+from sealer.sources import Found, describe
+
+_EXAMPLES = """\
+sealer unseal --keyring keyring db.yaml
+sealer unseal --private-key key.pem -o json < db.yaml
+eval "$(sealer unseal --keyring keyring -o env db.yaml)"
+"""
+_VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Arguments:
+    """What `sealer unseal` is given."""
+
+    inputs: tuple[str, ...]
+    filenames: tuple[str, ...]
+    keyring: Path | None
+    private_keys: tuple[Path, ...]
+    output_format: str
+    destination: str | None
+    force: bool
+
+
+@options.command("unseal", examples=_EXAMPLES)
+@options.inputs
+@options.filenames
+@options.keyring
+@options.private_keys
+@options.output_format(
+    "yaml", "json", "env", default="yaml", text="yaml (the default), json, or env: KEY=VALUE lines."
+)
+@options.write
+@options.force
+@options.collected(Arguments)
+def command(arguments: Arguments, terminal: Terminal) -> None:
+    """Decrypt what was sealed, with the private key.
+
+    Prints the Secrets and SharedSecrets that the controller would make: all of them, or none and
+    the reason. What is not sealed is passed over. A file written with --write is readable by its
+    owner only.
+    """
+    unwrappers = read_unwrappers(arguments.keyring, arguments.private_keys, terminal=terminal)
+    names = (*arguments.inputs, *arguments.filenames)
+    found = [
+        at
+        for item in read_inputs(names, mentioning="SealedSecret", terminal=terminal)
+        for at in item.parse().objects()
+    ]
+    opened = [_open(at, unwrappers) for at in found if _is_sealed(at, terminal)]
+    if not opened:
+        raise InvalidManifest("there is no SealedSecret here", file=", ".join(names) or "<stdin>")
+    if arguments.output_format == "env":
+        text = _environment([item.secret for item in opened])
+    else:
+        text = values_text(_values(opened), arguments.output_format)
+    destination = Destination(arguments.destination, arguments.force)
+    destination.put(text, terminal=terminal, mode=files.PRIVATE)
+
+
+def _is_sealed(at: Found, terminal: Terminal) -> bool:
+    if not at.is_sealed():
+        terminal.note(f"{at.place}: {describe(at.value)} is not sealed, passed over")
+    return at.is_sealed()
+
+
+def _open(at: Found, unwrappers: dict[str, Unwrapper]) -> Opened:
+    try:
+        return unseal(at.sealed(), unwrappers)
+    except SealerError as error:
+        raise at.located(error) from None
+
+
+def _values(opened: Sequence[Opened]) -> list[Data]:
+    return [
+        cast("Data", manifest)
+        for item in opened
+        for manifest in (
+            item.shared.to_manifest() if item.shared else None,
+            plaintext.to_manifest(item.secret),
+        )
+        if manifest is not None
+    ]
+
+
+def _environment(secrets: Sequence[Secret]) -> str:
+    """Lines that a shell reads as these values and nothing else."""
+    lines: dict[str, str] = {}
+    for secret in secrets:
+        for key, value in secret.data.items():
+            if not _VARIABLE.fullmatch(key):
+                raise _no_variable("is no name for a shell variable", secret, key)
+            if key in lines:
+                raise _no_variable("stands in two of these objects", secret, key)
+            try:
+                text = value.decode()
+            except UnicodeDecodeError:
+                raise _no_variable("has a value that is not UTF-8 text", secret, key) from None
+            if "\0" in text:
+                raise _no_variable("has a value with a zero byte", secret, key)
+            lines[key] = f"{key}={shlex.quote(text)}\n"
+    return "".join(lines.values())
+
+
+def _no_variable(reason: str, secret: Secret, key: str) -> Refused:
+    return Refused(reason, obj=str(secret), key=key, hint="use -o yaml or -o json")

@@ -1,0 +1,169 @@
+"""Sealing where the plaintext stands: text of files in, the same text with it sealed out. Pure.
+
+A document that holds something to seal is replaced whole, comments included, since a comment may
+hold a value too. A list becomes its items. Every other document stays as it is, byte for byte.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import cast
+
+from sealer.crypto.keys import SealingKey
+from sealer.crypto.scope import Kind, Scope
+from sealer.errors import InvalidManifest, SealerError
+from sealer.manifests import documents
+from sealer.manifests.documents import Data, Document, Edit
+from sealer.manifests.models import Metadata, SealedSecret, Template
+from sealer.plaintext import Plaintext, is_plaintext, pair
+from sealer.sealing import seal, with_items
+from sealer.sources import Found, Source
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Order:
+    """How to seal: to whom, how far it may travel, as what and when."""
+
+    to: tuple[SealingKey, ...]
+    scope: Scope
+    now: datetime
+    kind: Kind | None = None
+    namespace: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class SealedSource:
+    """A file with its plaintext sealed.
+
+    Attributes:
+        text: the text of the file, what is new in its own format and line breaks.
+        values: what its documents say now; empty ones are left out.
+        sealed: what was sealed.
+    """
+
+    text: str
+    is_json: bool
+    values: tuple[Data, ...]
+    sealed: tuple[SealedSecret, ...]
+
+
+def seal_sources(sources: Sequence[Source], order: Order) -> list[SealedSource]:
+    """Seal what there is to seal, all sources seen as one stream.
+
+    Raises:
+        InvalidManifest: nothing to seal, or malformed; says where.
+        Refused, UsageError, CertificateError: as `pair` and `seal` say.
+    """
+    found = [at for source in sources for at in source.objects()]
+    plain = pair(found, namespace=order.namespace, kind=order.kind)
+    if not any(plain):
+        names = ", ".join(source.name for source in sources)
+        raise InvalidManifest("there is no Secret to seal", file=names)
+    results = [_seal(at, item, order) for at, item in zip(found, plain, strict=True)]
+    return [_sealed_source(source, results) for source in sources]
+
+
+def seal_raw(values: Mapping[str, bytes], *, name: str, order: Order) -> Data:
+    """Seal single values, as the part of a SealedSecret's `spec` that they are.
+
+    Merged into the SealedSecret of that name, they replace or add these items.
+
+    Raises:
+        InvalidManifest: a name is missing where the scope binds it, or not valid.
+        CertificateError: no recipient, or too many.
+    """
+    template = Template(kind=str(order.kind) if order.kind else None)
+    empty = SealedSecret(
+        metadata=Metadata(namespace=order.namespace, name=name),
+        scope=str(order.scope),
+        template=template,
+    )
+    sealed = with_items(empty, values, to=order.to, now=order.now)
+    return {"spec": cast("Data", sealed.to_manifest()["spec"])}
+
+
+def stream_text(sources: Sequence[SealedSource], output_format: str | None = None) -> str:
+    """Several results as one text.
+
+    Args:
+        sources: the results.
+        output_format: `yaml` or `json`; None keeps all texts as they are, as long as they are of
+            one format.
+    """
+    formats = {"json" if sealed.is_json else "yaml" for sealed in sources}
+    if output_format is None and len(formats) == 1:
+        return _joined([sealed.text for sealed in sources], separator=formats == {"yaml"})
+    values = [value for sealed in sources for value in sealed.values]
+    return values_text(values, output_format or "yaml")
+
+
+def values_text(values: Sequence[Data], output_format: str) -> str:
+    """Objects as one text: YAML documents, or in JSON the object or a list of several."""
+    if output_format == "yaml":
+        return documents.dump_all(values)
+    several: Data = {"apiVersion": "v1", "kind": "List", "items": list(values)}
+    return documents.dump_json(values[0] if len(values) == 1 else several)
+
+
+@dataclass(frozen=True, slots=True)
+class _Result:
+    """What becomes of one object; None where it goes."""
+
+    at: Found
+    value: Data
+    sealed: SealedSecret | None = None
+
+
+def _seal(at: Found, item: Plaintext | None, order: Order) -> _Result:
+    if item is None:
+        # A SharedSecret goes: it is in the SealedSecret that takes its Secret's place.
+        return _Result(at, None if is_plaintext(at.value) else dict(at.value))
+    try:
+        sealed = seal(
+            item.secret, to=order.to, scope=order.scope, now=order.now, shared=item.shared
+        )
+    except SealerError as error:
+        raise at.located(error) from None
+    return _Result(at, cast("Data", sealed.to_manifest()), sealed)
+
+
+def _sealed_source(source: Source, results: Sequence[_Result]) -> SealedSource:
+    here = [result for result in results if result.at.source is source]
+    changed = {result.at.index for result in here if is_plaintext(result.at.value)}
+    edits: list[Edit] = []
+    values: list[Data] = []
+    for index, document in enumerate(source.documents):
+        if index not in changed:
+            values += [] if document.value is None else [document.value]
+            continue
+        new = [r.value for r in here if r.at.index == index and r.value is not None]
+        values += new
+        edits.append(_replaced(document, new))
+    return SealedSource(
+        text=documents.apply(source.text, edits),
+        is_json=source.is_json,
+        values=tuple(values),
+        sealed=tuple(result.sealed for result in here if result.sealed),
+    )
+
+
+def _replaced(document: Document, values: Sequence[Data]) -> Edit:
+    if not values:
+        return Edit(document.start, document.end, "")
+    if document.is_json:
+        return documents.replace_document(document, "".join(map(documents.dump_json, values)))
+    return documents.replace_document(document, documents.dump_all(values))
+
+
+def _joined(texts: Iterable[str], *, separator: bool) -> str:
+    """Texts as one stream; those of YAML need `---` between them unless they bring it."""
+    result = ""
+    for text in texts:
+        if result and not result.endswith("\n"):
+            result += "\n"
+        if result and separator and not text.startswith("---"):
+            result += "---\n"
+        result += text.removeprefix("\ufeff") if result else text
+    return result

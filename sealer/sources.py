@@ -1,0 +1,130 @@
+"""Manifests where they stand: the text of a file, its documents, and the objects in those. Pure.
+
+Whoever reads or changes manifests for a user starts here: an error says `FILE:LINE`, an object in
+a list is found like any other, and what is not touched stays as it is, byte for byte.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+
+from sealer.errors import InvalidManifest, SealerError
+from sealer.manifests import documents
+from sealer.manifests.documents import Document
+from sealer.manifests.models import API_VERSION, SealedSecret, identity
+from sealer.manifests.nodes import Path, Value
+
+_LINE = re.compile(r"line (?P<line>[0-9]+): ")
+_FIELD = re.compile(r"[^.\[\]]+")
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """A file that has been read; `name` is what the user calls it."""
+
+    name: str
+    text: str = field(repr=False)
+    documents: tuple[Document, ...] = field(repr=False)
+
+    @classmethod
+    def read(cls, name: str, text: str) -> Source:
+        """Parse the text of a YAML or JSON file.
+
+        Raises:
+            InvalidManifest: neither; with `FILE:LINE` where the line is known.
+        """
+        try:
+            return cls(name, text, documents.read(text))
+        except InvalidManifest as error:
+            match = _LINE.match(error.message)
+            raise InvalidManifest(
+                error.message[match.end() :] if match else error.message,
+                file=f"{name}:{match['line']}" if match else name,
+                key=error.key,
+                hint=error.hint,
+            ) from None
+
+    @property
+    def is_json(self) -> bool:
+        """Whether the file is JSON; an empty one is not."""
+        return any(document.is_json for document in self.documents)
+
+    def objects(self) -> Iterator[Found]:
+        """All objects of all documents, in their order; lists are entered."""
+        for index, document in enumerate(self.documents):
+            for path, value in documents.objects(document):
+                yield Found(self, index, path, value)
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """One object of a file.
+
+    Attributes:
+        index: which document of the source it stands in.
+        path: where in that document; empty unless the document is a list.
+        value: the object as parsed.
+    """
+
+    source: Source
+    index: int
+    path: Path
+    value: Mapping[str, Value] = field(repr=False)
+
+    @property
+    def document(self) -> Document:
+        """The document it stands in."""
+        return self.source.documents[self.index]
+
+    @property
+    def place(self) -> str:
+        """`FILE:LINE`."""
+        return f"{self.source.name}:{self.line()}"
+
+    def line(self, *path: str | int) -> int:
+        """The line of something in the object, or of the nearest thing above it."""
+        return documents.line_of(self.document, (*self.path, *path))
+
+    def line_of_key(self, key: str) -> int:
+        """The line of what an error calls `key`: an item key, or a field path."""
+        spec = self.value.get("spec")
+        items = spec.get("encryptedData") if isinstance(spec, Mapping) else None
+        if isinstance(items, Mapping) and key in items:
+            return self.line("spec", "encryptedData", key)
+        steps = [
+            int(step) if step.isdecimal() else step
+            for step in _FIELD.findall(key)
+            if step.isascii()
+        ]
+        return self.line(*steps)
+
+    def is_sealed(self) -> bool:
+        """Whether it is a SealedSecret of ours."""
+        return identity(self.value) == (API_VERSION, "SealedSecret")
+
+    def sealed(self) -> SealedSecret:
+        """Read it as a SealedSecret.
+
+        Raises:
+            InvalidManifest, UnsupportedFormat: it is none; the error says where.
+        """
+        try:
+            return SealedSecret.read(self.value)
+        except SealerError as error:
+            raise self.located(error) from None
+
+    def located(self, error: SealerError) -> SealerError:
+        """The same error, saying where: `FILE:LINE` of the key it names."""
+        line = self.line_of_key(error.key) if error.key else self.line()
+        return error.at(file=f"{self.source.name}:{line}")
+
+
+def describe(value: Mapping[str, Value]) -> str:
+    """`Kind namespace/name` of any object, as far as it says so."""
+    metadata = value.get("metadata")
+    texts = metadata if isinstance(metadata, Mapping) else {}
+    namespace, name = texts.get("namespace"), texts.get("name")
+    parts = [part for part in (namespace, name) if isinstance(part, str) and part]
+    return f"{identity(value)[1] or 'object'} {'/'.join(parts)}".rstrip()
