@@ -50,8 +50,8 @@ class Metadata:
     def to_manifest(self) -> Manifest:
         """The mapping that stands under `metadata`."""
         return _compact(
-            name=self.name,
-            namespace=self.namespace,
+            name=self.name or None,
+            namespace=self.namespace or None,
             labels=dict(self.labels),
             annotations=dict(self.annotations),
         )
@@ -148,9 +148,9 @@ class SharedSecret:
             "kind": "SharedSecret",
             "metadata": self.metadata.to_manifest(),
             "spec": _compact(
-                displayName=self.display_name,
-                description=self.description,
-                secretName=self.secret_name,
+                displayName=self.display_name or None,
+                description=self.description or None,
+                secretName=self.secret_name or None,
                 access=[rule.to_manifest() for rule in self.access],
             ),
         }
@@ -345,5 +345,5 @@ def _object(document: object, kind: str) -> Fields:
 
 
 def _compact(**values: object) -> Manifest:
-    """Leave out what is absent or empty; False and 0 are values."""
-    return {key: value for key, value in values.items() if value not in (None, "", [], {})}
+    """Leave out what is absent, and empty collections; False, 0 and an empty text are values."""
+    return {key: value for key, value in values.items() if value not in (None, [], {})}
