@@ -1,0 +1,27 @@
+"""Fixtures of the end-to-end tests."""
+
+from __future__ import annotations
+
+import subprocess
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+@pytest.fixture
+def clone(tmp_path: Path) -> Path:
+    """The project as somebody gets it: tracked files only, as they are in the work tree."""
+    target = tmp_path / "clone"
+    subprocess.run(["git", "clone", "--quiet", str(ROOT), str(target)], check=True)
+    changes = subprocess.run(
+        ["git", "diff", "--binary", "HEAD"], cwd=ROOT, capture_output=True, check=True
+    ).stdout
+    if changes:
+        apply = ["git", "apply", "--index"]
+        subprocess.run(apply, cwd=target, input=changes, check=True)
+        identity = ("-c", "user.name=Test", "-c", "user.email=test@example.invalid")
+        commit = ["git", *identity, "commit", "--quiet", "-m", "Work in progress"]
+        subprocess.run(commit, cwd=target, check=True)
+    return target
