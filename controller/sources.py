@@ -14,6 +14,7 @@ from sealer.errors import InvalidManifest, SealerError
 from sealer.manifests import documents, validation
 from sealer.manifests.fields import Fields
 from sealer.manifests.models import API_VERSION, GROUP, Manifest, Metadata, identity
+from sealer.manifests.writing import Data
 
 _SUFFIXES = (".yaml", ".yml", ".json")
 _GENERATION_DIGITS = 12
@@ -119,7 +120,7 @@ def _read(file: File) -> list[Source]:
     ]
 
 
-def _source(file: File, manifest: Mapping[str, object]) -> Source:
+def _source(file: File, manifest: Mapping[str, Data]) -> Source:
     metadata = Metadata.read(Fields(manifest, ""))
     validation.check_name(metadata.name)
     if not metadata.namespace:

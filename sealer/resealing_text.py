@@ -7,13 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import cast
 
 from sealer.crypto.keys import SealingKey
 from sealer.errors import SealerError
 from sealer.keyring import Keyring
 from sealer.manifests import documents
-from sealer.manifests.documents import Data, Edit, Put
+from sealer.manifests.documents import Edit, Put
 from sealer.manifests.models import SealedSecret
 from sealer.resealing import rewrap, stale_entries, with_recipients
 from sealer.sources import Found, Source
@@ -101,4 +100,4 @@ def _rewrapped(
 
 def _put(at: Found, sealed: SealedSecret, entry_id: str) -> Put:
     recipients = [recipient.to_manifest() for recipient in sealed.seals[entry_id].recipients]
-    return Put((*at.path, "spec", "seals", entry_id, "recipients"), cast("Data", recipients))
+    return Put((*at.path, "spec", "seals", entry_id, "recipients"), recipients)

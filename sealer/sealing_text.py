@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import cast
 
 from sealer.crypto.keys import SealingKey
 from sealer.crypto.scope import Kind, Scope
@@ -81,7 +80,7 @@ def seal_raw(values: Mapping[str, bytes], *, name: str, order: Order) -> Data:
         template=template,
     )
     sealed = with_items(empty, values, to=order.to, now=order.now)
-    return {"spec": cast("Data", sealed.to_manifest()["spec"])}
+    return {"spec": sealed.to_manifest()["spec"]}
 
 
 def stream_text(sources: Sequence[SealedSource], output_format: str | None = None) -> str:
@@ -126,7 +125,7 @@ def _seal(at: Found, item: Plaintext | None, order: Order) -> _Result:
         )
     except SealerError as error:
         raise at.located(error) from None
-    return _Result(at, cast("Data", sealed.to_manifest()), sealed)
+    return _Result(at, sealed.to_manifest(), sealed)
 
 
 def _sealed_source(source: Source, results: Sequence[_Result]) -> SealedSource:

@@ -7,7 +7,6 @@ import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import cast
 
 from sealer import files, plaintext
 from sealer.cli import options
@@ -25,7 +24,7 @@ from sealer.sources import Found, describe
 _EXAMPLES = """\
 sealer unseal --keyring keyring db.yaml
 sealer unseal --private-key key.pem -o json < db.yaml
-eval "$(sealer unseal --keyring keyring -o env db.yaml)"
+sealer unseal --keyring keyring -o env -w .env db.yaml
 """
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
@@ -77,6 +76,8 @@ def command(arguments: Arguments, terminal: Terminal) -> None:
         text = values_text(_values(opened), arguments.output_format)
     destination = Destination(arguments.destination, arguments.force)
     destination.put(text, terminal=terminal, mode=files.PRIVATE)
+    if arguments.destination:
+        terminal.note(f"wrote {arguments.destination}")
 
 
 def _is_sealed(at: Found, terminal: Terminal) -> bool:
@@ -94,7 +95,7 @@ def _open(at: Found, unwrappers: dict[str, Unwrapper]) -> Opened:
 
 def _values(opened: Sequence[Opened]) -> list[Data]:
     return [
-        cast("Data", manifest)
+        manifest
         for item in opened
         for manifest in (
             item.shared.to_manifest() if item.shared else None,

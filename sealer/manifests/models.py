@@ -14,7 +14,7 @@ from typing import TypeAlias
 
 from sealer.errors import InvalidManifest, UnsupportedFormat
 from sealer.manifests.fields import Fields
-from sealer.manifests.writing import Quoted
+from sealer.manifests.writing import Data, Quoted
 
 GROUP = "sealer.dev"
 API_VERSION = f"{GROUP}/v1alpha1"
@@ -22,7 +22,7 @@ FORMAT = "v1"
 """The only entry format there is (docs/format.md)."""
 OPAQUE = "Opaque"
 
-Manifest: TypeAlias = dict[str, object]
+Manifest: TypeAlias = dict[str, Data]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -344,6 +344,6 @@ def _object(document: object, kind: str) -> Fields:
     return fields
 
 
-def _compact(**values: object) -> Manifest:
+def _compact(**values: Data) -> Manifest:
     """Leave out what is absent, and empty collections; False, 0 and an empty text are values."""
     return {key: value for key, value in values.items() if value not in (None, [], {})}
