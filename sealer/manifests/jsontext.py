@@ -75,13 +75,13 @@ class _Reader:
 
     def value(self, position: int, depth: int) -> Node:
         line = self._line_at(position)
-        if depth > MAX_DEPTH:
-            raise too_deep(line)
         match self._text[position : position + 1]:
+            case "{" | "[" if depth >= MAX_DEPTH:
+                raise too_deep(line)
             case "{":
-                return self._object(position, line, depth)
+                return self._object(position, line, depth + 1)
             case "[":
-                return self._array(position, line, depth)
+                return self._array(position, line, depth + 1)
             case '"':
                 return self._string(position, line)
         word = _WORD.match(self._text, position)
@@ -102,7 +102,7 @@ class _Reader:
                 raise NotJson
             key = self._string(position, self._line_at(position))
             position = self._expect(":", self.skip(key.end))
-            value = self.value(position, depth + 1)
+            value = self.value(position, depth)
             node.entries.append(Entry(key, value, str(key.value), merge=False))
             position = self.skip(value.end)
         node.end = position + 1
@@ -114,7 +114,7 @@ class _Reader:
         while self._text[position : position + 1] != "]":
             if node.items:
                 position = self._expect(",", position)
-            node.items.append(self.value(position, depth + 1))
+            node.items.append(self.value(position, depth))
             position = self.skip(node.items[-1].end)
         node.end = position + 1
         return node

@@ -64,10 +64,13 @@ def _says(document: Document, edits: tuple[Edit, ...], target: Value) -> bool:
     start = document.start
     moved = [Edit(edit.start - start, edit.end - start, edit.text) for edit in edits]
     try:
-        found = read(apply(document.text[start : document.end], moved))
-    except InvalidManifest:
+        text = apply(document.text[start : document.end], moved)
+        found = read(text)
+    except (InvalidManifest, ValueError):
+        # Not readable any more, or the edits are in each other's way.
         return False
-    return len(found) == 1 and same(found[0].value, target)
+    ended = document.is_json or document.end == len(document.text) or text.endswith("\n")
+    return ended and len(found) == 1 and same(found[0].value, target)
 
 
 @dataclass(frozen=True, slots=True)

@@ -53,7 +53,7 @@ class _Builder:
             if isinstance(node.value, float) and not math.isfinite(node.value):
                 raise self._refusal(node, "infinity and NaN, which JSON cannot say")
             return node.value
-        if len(self._path) > MAX_DEPTH:
+        if len(self._path) >= MAX_DEPTH:
             raise too_deep(node.line)
         if isinstance(node, Mapping):
             return self._mapping(node)

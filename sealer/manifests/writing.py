@@ -106,7 +106,7 @@ def block(value: Data, layout: Layout) -> list[str]:
         return _literal(value) if layout.literal and _stays_literal(value) else [inline(value)]
     if isinstance(value, Mapping) and value:
         return [line for key, item in value.items() for line in entry(key, item, layout)]
-    if isinstance(value, Sequence) and value:
+    if isinstance(value, Sequence) and _stands_below(value):
         return [line for element in value for line in item(element, layout)]
     return [_short(value)]
 
@@ -173,7 +173,9 @@ def _stays_literal(text: str) -> bool:
 
 
 def _stands_below(value: Data) -> bool:
-    return isinstance(value, Mapping | Sequence) and not isinstance(value, str) and bool(value)
+    if isinstance(value, str | bytes | bytearray):
+        return False
+    return isinstance(value, Mapping | Sequence) and bool(value)
 
 
 def _short(value: Data) -> str:

@@ -81,7 +81,7 @@ _UNREADABLE: Final = re.compile(
 )
 _SURROGATE: Final = re.compile("[\ud800-\udfff]")
 _SEPARATOR: Final = re.compile(r"^---(?P<rest>.*)", re.MULTILINE)
-_QUOTED_PART: Final = re.compile(r"'(?!(?:<[a-z ]+>|[][{},:?-])').*|\".*", re.DOTALL)
+_QUOTED_PART: Final = re.compile(r"'(?P<sign><[a-z ]+>|[][{},:?-])'|['\"].*", re.DOTALL)
 _BLANK_END: Final = re.compile(r"(?:\r?\n[ \t]*)+\Z")
 _MERGE: Final = "tag:yaml.org,2002:merge"
 _COLLECTION_TAGS: Final[dict[type, str]] = {
@@ -127,7 +127,7 @@ def _refusal(error: yaml.MarkedYAMLError) -> InvalidManifest:
         problem = "a tab or a character that nothing may begin with"
         hint = "indent with spaces, and quote what begins with one of @ ` %"
     # What stands in quotes is a piece of the file, unless it names a kind of token.
-    said = _QUOTED_PART.sub("something else", problem).strip()
+    said = _QUOTED_PART.sub(lambda match: match[0] if match["sign"] else "something else", problem)
     where = f"line {mark.line + 1}: " if mark else ""
     return InvalidManifest(f"{where}no YAML: {said}", hint=hint)
 
@@ -151,12 +151,6 @@ class _Composer:
                 marker = event.end_mark.index + self._offset
                 markers.add(marker - len("---"))
                 body = self._line_after(marker)
-            elif parts:
-                line = event.start_mark.line + 1
-                raise InvalidManifest(
-                    f"line {line}: text after `...`, which kubectl does not read",
-                    hint="begin the next document with a line of `---`",
-                )
             root = self._root()
             end_event, event = self._next(), self._next()
             end, body_end = self._end(end_event, event)
@@ -183,9 +177,9 @@ class _Composer:
             if match.start() not in markers or (rest and not rest.startswith("#")):
                 raise self._separator(match.start(), "nothing but a comment may follow on it")
             markers.remove(match.start())
-        if markers:
+        if markers - {self._offset}:
             # The parsers know more line breaks than kubectl's splitter does.
-            raise self._separator(min(markers), "it must stand at the beginning of a line")
+            raise self._separator(max(markers), "it must stand at the beginning of a line")
 
     def _separator(self, position: int, rule: str) -> InvalidManifest:
         line = self._text.count("\n", 0, position) + 1
@@ -264,6 +258,9 @@ class _Composer:
         while not isinstance(following, yaml.MappingEndEvent):
             key = self._node(following, depth)
             value = self._node(self._next(), depth)
+            if value.start == value.end and self._text[value.end - 1] != ":":
+                # The value of a lone `? key` is marked where the next token stands.
+                value.start = value.end = key.end
             merge = isinstance(key, Scalar) and key.merge
             node.entries.append(Entry(key, value, "<<" if merge else entry_name(key), merge))
             following = self._next()
