@@ -99,10 +99,11 @@ def _add(directory: Path, *, ordinal: int, now: datetime) -> HeldKey:
     key = UnsealingKey.generate()
     record = KeyRecord(ordinal=ordinal, state=KeyState.ACTIVE, created_at=now)
     held = HeldKey(public=key.public, record=record, unwrapper=key)
-    # The private file is last: a key is there once it is, and never without its state.
+    # In this order, whenever the process is killed: a key never lacks its state, and nobody can
+    # seal to a public key whose private half has not been kept.
     files.create(directory / f"{key.id}.json", _record_text(record), mode=files.PRIVATE)
-    files.create(directory / f"{key.id}.pub.pem", _public_text(held), mode=files.PUBLIC)
     files.create(directory / f"{key.id}.pem", key.to_pem().encode(), mode=files.PRIVATE)
+    files.create(directory / f"{key.id}.pub.pem", _public_text(held), mode=files.PUBLIC)
     return held
 
 
