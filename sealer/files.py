@@ -9,6 +9,7 @@ temporary file never outlives the call unless the process is killed.
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import secrets
 import stat
@@ -36,7 +37,9 @@ def write(path: Path, content: bytes, *, mode: int | None = None) -> None:
         FileError: the file cannot be written; what was there is unchanged.
     """
     with _errors(path):
-        target = Path(os.path.realpath(path))  # resolve() raises RuntimeError for links in a circle
+        target = Path(os.path.realpath(path))
+        if target.is_symlink():  # still, so it is one of a circle
+            raise OSError(errno.ELOOP, os.strerror(errno.ELOOP))
         if mode is None and target.exists():
             mode = stat.S_IMODE(target.stat().st_mode)
         temporary = _write_beside(target, content, mode)
