@@ -1,0 +1,135 @@
+"""SealingKey objects: the public half of a key as a cluster publishes it. Pure.
+
+The id is computed from the key and compared with the object's name, so that nobody can pass one
+key off as another. What people decided in `spec` counts at once, before the controller has copied
+it into `status`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import TypeVar
+
+from sealer.crypto.keys import SealingKey
+from sealer.errors import CertificateError, InvalidKey, SealerError
+from sealer.keyring import KeyState
+from sealer.manifests.fields import Fields
+from sealer.manifests.models import API_VERSION, Metadata, identity
+from sealer.manifests.times import parse_time
+from sealer.pinned_keys import PinnedKey
+
+KIND = "SealingKey"
+_Word = TypeVar("_Word", bound=StrEnum)
+
+
+class Role(StrEnum):
+    """Whose key it is: this cluster's, another's, or one that is kept offline."""
+
+    CLUSTER = "Cluster"
+    PEER = "Peer"
+    RECOVERY = "Recovery"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PublishedKey:
+    """A key as a cluster shows it; None where it does not say.
+
+    Attributes:
+        objects: how many objects of the cluster are sealed to it.
+        backed_up: `yes` or `no`.
+    """
+
+    key: SealingKey
+    role: Role
+    state: KeyState
+    ordinal: int | None = None
+    objects: int | None = None
+    backed_up: str | None = None
+    created_at: datetime | None = None
+    not_before: datetime | None = None
+    not_after: datetime | None = None
+
+    @property
+    def id(self) -> str:
+        """Key id, 32 hex digits."""
+        return self.key.id
+
+    @classmethod
+    def read(cls, document: object) -> PublishedKey:
+        """Read a SealingKey object.
+
+        Raises:
+            InvalidKey: it is none, or its name is not the id of its key.
+        """
+        if identity(document) != (API_VERSION, KIND):
+            raise InvalidKey(f"expected a {KIND}")
+        fields = Fields(document, "")
+        name = Metadata.read(fields).name
+        try:
+            key = cls._read(fields)
+        except SealerError as error:
+            raise InvalidKey(error.message, obj=f"{KIND} {name}", key=error.key) from None
+        if key.id != name:
+            raise InvalidKey(f"holds key {key.id}, not the one in its name", obj=f"{KIND} {name}")
+        return key
+
+    @classmethod
+    def _read(cls, fields: Fields) -> PublishedKey:
+        spec, status = fields.mapping("spec"), fields.mapping("status")
+        decided = spec.optional_text("state")
+        state = status.optional_text("state") or str(KeyState.PENDING)
+        if decided is not None and decided in (KeyState.RETIRED, KeyState.REVOKED):
+            state = decided
+        return cls(
+            key=SealingKey.from_pem(spec.text("publicKey")),
+            role=_word(Role, spec.text("role")),
+            state=_word(KeyState, state),
+            ordinal=status.optional_number("ordinal"),
+            objects=status.optional_number("objects"),
+            backed_up=status.optional_text("backedUp"),
+            created_at=_time(status, "createdAt"),
+            not_before=_time(spec, "notBefore"),
+            not_after=_time(spec, "notAfter"),
+        )
+
+    def pinned(self) -> PinnedKey:
+        """The key as a file to commit."""
+        return PinnedKey(
+            key=self.key, state=self.state, ordinal=self.ordinal, not_after=self.not_after
+        )
+
+
+def newest(keys: Iterable[PublishedKey], *, now: datetime) -> PublishedKey:
+    """The key to seal to: of the cluster's own active ones, the one with the highest ordinal.
+
+    Raises:
+        CertificateError: there is none.
+    """
+    usable = [
+        key
+        for key in keys
+        if key.role is Role.CLUSTER
+        and key.state is KeyState.ACTIVE
+        and (key.not_before is None or key.not_before <= now)
+        and (key.not_after is None or now < key.not_after)
+    ]
+    if not usable:
+        raise CertificateError(
+            "the cluster has no active key",
+            hint="`kubectl get sealingkeys` shows which it has; is the controller running?",
+        )
+    return max(usable, key=lambda key: key.ordinal or 0)
+
+
+def _word(words: type[_Word], text: str) -> _Word:
+    if text not in list(words):
+        raise InvalidKey(f"{text[:20]!r} is not one of {', '.join(words)}")
+    return words(text)
+
+
+def _time(fields: Fields, name: str) -> datetime | None:
+    text = fields.optional_text(name)
+    return None if text is None else parse_time(text)
