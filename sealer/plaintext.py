@@ -99,8 +99,8 @@ def pair(
 ) -> list[Plaintext | None]:
     """What each object becomes, in their order.
 
-    A SharedSecret and the Secret of its values become one; its place is the Secret's, and that of
-    the SharedSecret, like that of everything that is not to be sealed, gets None.
+    A SharedSecret and the Secret of its values become one, in the place of the first of them. The
+    place of the second, like that of everything that is not to be sealed, gets None.
 
     Args:
         objects: objects of any kind.
@@ -115,13 +115,17 @@ def pair(
     found = list(objects)
     read = [_read(at, namespace=namespace, kind=kind) for at in found]
     _check_complete(found, read)
+    secrets = {qualified(obj.metadata): obj for obj in read if isinstance(obj, Secret)}
     shared = {qualified(obj.metadata): obj for obj in read if isinstance(obj, SharedSecret)}
-    return [
-        Plaintext(obj, shared.get(qualified(obj.metadata)) or _as_kind(obj, kind))
-        if isinstance(obj, Secret)
-        else None
-        for obj in read
-    ]
+    result: list[Plaintext | None] = []
+    for obj in read:
+        name = qualified(obj.metadata) if obj else ""
+        # Taken out with the first of the two, so that the second finds nothing.
+        secret = secrets.pop(name, None)
+        result.append(
+            Plaintext(secret, shared.get(name) or _as_kind(secret, kind)) if secret else None
+        )
+    return result
 
 
 def _read(at: Found, *, namespace: str, kind: Kind | None) -> Secret | SharedSecret | None:
@@ -207,8 +211,9 @@ def _travelling(metadata: Metadata) -> Metadata:
 def _placed(metadata: Metadata, namespace: str, *, what: str) -> Metadata:
     if namespace and metadata.namespace not in ("", namespace):
         raise InvalidManifest(
-            f"is for namespace {metadata.namespace}, and -n says {namespace}",
+            f"says {metadata.namespace}, and -n says {namespace}",
             obj=what,
+            key="metadata.namespace",
             hint="leave out -n (SEALER_NAMESPACE), or mend the manifest",
         )
     return replace(metadata, namespace=metadata.namespace or namespace)

@@ -21,6 +21,10 @@ from sealer.sealing import seal, with_items
 from sealer.sources import Found, Source
 
 
+_ANY_NAME = "any"
+"""Stands for a name that the scope does not bind; it is in no result."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Order:
     """How to seal: to whom, how far it may travel, as what and when."""
@@ -69,16 +73,23 @@ def seal_raw(values: Mapping[str, bytes], *, name: str, order: Order) -> Data:
 
     Merged into the SealedSecret of that name, they replace or add these items.
 
+    Args:
+        values: by item key.
+        name: of the SealedSecret; may be empty where the scope does not bind it.
+        order: how to seal.
+
     Raises:
         InvalidManifest: a name is missing where the scope binds it, or not valid.
         CertificateError: no recipient, or too many.
     """
     template = Template(kind=str(order.kind) if order.kind else None)
     empty = SealedSecret(
-        metadata=Metadata(namespace=order.namespace, name=name),
+        metadata=Metadata(namespace=order.namespace, name=name or _ANY_NAME),
         scope=str(order.scope),
         template=template,
     )
+    if not name and order.scope is Scope.STRICT:
+        raise InvalidManifest("scope strict needs a name", key="metadata.name")
     sealed = with_items(empty, values, to=order.to, now=order.now)
     return {"spec": sealed.to_manifest()["spec"]}
 
@@ -117,7 +128,7 @@ class _Result:
 
 def _seal(at: Found, item: Plaintext | None, order: Order) -> _Result:
     if item is None:
-        # A SharedSecret goes: it is in the SealedSecret that takes its Secret's place.
+        # The second of a SharedSecret and its Secret goes: one SealedSecret stands for both.
         return _Result(at, None if is_plaintext(at.value) else dict(at.value))
     try:
         sealed = seal(

@@ -18,6 +18,8 @@ from sealer.manifests.nodes import Path, Value
 
 _LINE = re.compile(r"line (?P<line>[0-9]+): ")
 _FIELD = re.compile(r"[^.\[\]]+")
+_ITEMS = (("spec", "encryptedData"), ("stringData",), ("data",))
+"""Where item keys stand, in what is sealed and what is not."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,15 +91,11 @@ class Found:
 
     def line_of_key(self, key: str) -> int:
         """The line of what an error calls `key`: an item key, or a field path."""
-        spec = self.value.get("spec")
-        items = spec.get("encryptedData") if isinstance(spec, Mapping) else None
-        if isinstance(items, Mapping) and key in items:
-            return self.line("spec", "encryptedData", key)
-        steps = [
-            int(step) if step.isdecimal() else step
-            for step in _FIELD.findall(key)
-            if step.isascii()
-        ]
+        for path in _ITEMS:
+            item_key = key.removeprefix(f"{path[-1]}.")
+            if item_key in _mapping_at(self.value, path):
+                return self.line(*path, item_key)
+        steps = [int(step) if step.isdecimal() else step for step in _FIELD.findall(key)]
         return self.line(*steps)
 
     def is_sealed(self) -> bool:
@@ -119,6 +117,13 @@ class Found:
         """The same error, saying where: `FILE:LINE` of the key it names."""
         line = self.line_of_key(error.key) if error.key else self.line()
         return error.at(file=f"{self.source.name}:{line}")
+
+
+def _mapping_at(value: Mapping[str, Value], path: tuple[str, ...]) -> Mapping[str, Value]:
+    for step in path:
+        inner = value.get(step)
+        value = inner if isinstance(inner, dict) else {}
+    return value
 
 
 def describe(value: Mapping[str, Value]) -> str:

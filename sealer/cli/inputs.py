@@ -141,5 +141,5 @@ def _refuse_key_file(found: Input) -> None:
         raise UsageError(
             "is a key file, not a manifest",
             file=found.name,
-            hint="give every key file an option of its own: --sealing-key A --sealing-key B",
+            hint="every key needs an option of its own: --sealing-key A --sealing-key B",
         )

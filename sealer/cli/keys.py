@@ -72,7 +72,7 @@ def list_(*, keyring: Path | None, output_format: str | None, terminal: Terminal
     "fetch",
     examples="""\
 sealer keys fetch --keyring keyring -w shop.pem
-sealer keys fetch --keyring keyring | sealer seal --sealing-key /dev/stdin secret.yaml
+sealer seal --sealing-key shop.pem secret.yaml
 """,
 )
 @options.keyring
@@ -88,6 +88,8 @@ def fetch(
     directory = options.require_keyring(keyring)
     newest = keyring_directory.load(directory).require_newest()
     Destination(destination, force).put(PinnedKey.of(newest).to_pem(), terminal=terminal)
+    if destination:
+        terminal.note(f"wrote {destination}")
 
 
 def _announce(key: HeldKey, directory: Path, terminal: Terminal) -> None:

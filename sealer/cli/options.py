@@ -7,6 +7,7 @@ option's long name. What is typed wins over what is set.
 from __future__ import annotations
 
 from collections.abc import Callable
+from enum import StrEnum
 from functools import wraps
 from pathlib import Path
 from textwrap import indent
@@ -18,11 +19,24 @@ from sealer.cli.output import Terminal
 from sealer.errors import UsageError
 
 _Arguments = TypeVar("_Arguments")
+_Word = TypeVar("_Word", bound=StrEnum)
 Function = Callable[..., int | None]
 Decorator = Callable[[Function], Function]
 
 FILE = click.Path(path_type=Path, dir_okay=False)
 DIRECTORY = click.Path(path_type=Path, file_okay=False)
+
+
+class Word(click.Choice[_Word]):
+    """One of the words of an enumeration, as they are written in manifests."""
+
+    def __init__(self, words: type[_Word]) -> None:
+        super().__init__(list(words))
+
+    def normalize_choice(self, choice: object, ctx: click.Context | None) -> str:
+        """The word itself; click would take its name in the code."""
+        del ctx
+        return str(choice)
 
 
 class Command(click.Command):
@@ -42,7 +56,8 @@ def command(name: str, *, examples: str) -> Callable[[Function], Command]:
     """
 
     def decorate(function: Function) -> Command:
-        made: Command = click.command(name, cls=Command, epilog=examples)(quiet(function))
+        made: Command = click.command(name, cls=Command, epilog=examples)(function)
+        made.params.append(_quiet())
         for parameter in made.params:
             if isinstance(parameter, click.Option):
                 parameter.envvar = environment_name(parameter)
@@ -83,13 +98,14 @@ def _terminal(context: click.Context, parameter: click.Parameter, value: object)
     return Terminal(quiet=bool(value))
 
 
-quiet: Decorator = click.option(
-    "--quiet",
-    "terminal",
-    is_flag=True,
-    callback=_terminal,
-    help="Say nothing on stderr but errors and warnings.",
-)
+def _quiet() -> click.Option:
+    return click.Option(
+        ["--quiet", "terminal"],
+        is_flag=True,
+        callback=_terminal,
+        help="Say nothing on stderr but errors and warnings.",
+    )
+
 
 filenames: Decorator = click.option(
     "-f",

@@ -87,7 +87,6 @@ class Destination:
             terminal.result(text)
         else:
             put_file(Path(self.path), text, force=self.force, mode=mode)
-            terminal.note(f"wrote {self.path}")
 
 
 def put_file(path: Path, text: str, *, force: bool, mode: int | None = None) -> None:
@@ -115,7 +114,10 @@ def show_error(error: SealerError) -> None:
 
 
 def show_usage_error(error: click.ClickException) -> None:
-    """What click says about a command line, in our form."""
+    """What click says about a command line, in our form; help where nothing is asked for."""
+    if isinstance(error, click.exceptions.NoArgsIsHelpError):
+        click.echo(error.format_message(), err=True)
+        return
     text = " ".join(error.format_message().split()).rstrip(".")
     context = getattr(error, "ctx", None)
     hint = f"see `{context.command_path} --help`" if context else ""

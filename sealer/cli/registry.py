@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from difflib import get_close_matches
 from importlib import import_module
 from types import MappingProxyType
 from typing import cast
@@ -17,6 +18,7 @@ from click.shell_completion import CompletionItem
 
 import sealer
 from sealer.cli.options import write_verbatim
+from sealer.errors import UsageError
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +33,7 @@ COMMANDS: Mapping[str, Listed] = MappingProxyType(
     {
         "seal": Listed("Secrets", "Encrypt Secrets, so that they can be committed to Git."),
         "unseal": Listed("Secrets", "Decrypt what was sealed, with the private key."),
-        "verify": Listed("Secrets", "Check sealed files, without any key or cluster."),
+        "verify": Listed("Secrets", "Check sealed files; needs neither key nor cluster."),
         "reseal": Listed("Secrets", "Move sealed files to the newest key; no value changes."),
         "keys": Listed("Keys", "Make, list, fetch and renew keys."),
         "completion": Listed("This program", "Print the completion script of a shell."),
@@ -42,8 +44,9 @@ COMMANDS: Mapping[str, Listed] = MappingProxyType(
 _EPILOG = """\
 Start here:
   sealer keys init --keyring keyring
+  sealer keys fetch --keyring keyring -w shop.pem
   kubectl create secret generic db -n shop --from-literal=password=… \\
-      --dry-run=client -o yaml | sealer seal --sealing-key keyring/*.pub.pem > db.yaml
+      --dry-run=client -o yaml | sealer seal --sealing-key shop.pem > db.yaml
 
 Every option can also be set in the environment: --keyring DIR is SEALER_KEYRING=DIR.
 """
@@ -63,6 +66,18 @@ class LazyGroup(click.Group):
         if cmd_name not in COMMANDS:
             return None
         return cast("click.Command", import_module(f"sealer.cli.{cmd_name}").command)
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Find the command that is meant, or say which may have been."""
+        if args[0] not in COMMANDS and not args[0].startswith("-"):
+            close = get_close_matches(args[0], COMMANDS, n=1)
+            raise UsageError(
+                f"there is no command {args[0]!r}",
+                hint=f"did you mean `sealer {close[0]}`?" if close else "see `sealer --help`",
+            )
+        return super().resolve_command(ctx, args)
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """What one can do comes before how the program is called otherwise."""
@@ -98,7 +113,10 @@ class LazyGroup(click.Group):
         return names + click.Command.shell_complete(self, ctx, incomplete)
 
 
-@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+_SETTINGS = MappingProxyType({"help_option_names": ["-h", "--help"], "max_content_width": 100})
+
+
+@click.group(cls=LazyGroup, context_settings=dict(_SETTINGS))
 @click.version_option(sealer.__version__, message="%(prog)s %(version)s", help="Print the version.")
 def root() -> None:
     """Seal secrets on your laptop, commit them to Git, open them only where they belong."""

@@ -56,17 +56,19 @@ class Arguments:
 
 @options.command("seal", examples=_EXAMPLES)
 @click.argument("inputs", nargs=-1, metavar="[FILE|DIR]…")
-@options.filenames
 @options.sealing_keys
+@options.filenames
 @click.option(
     "--scope",
-    type=click.Choice(Scope),
+    type=options.Word(Scope),
     default=Scope.STRICT,
     help="How far it may travel: strict (this namespace and name; the default), namespace-wide "
     "(any name in it) or cluster-wide.",
 )
 @click.option(
-    "--kind", type=click.Choice(Kind), help="What plain Secrets become when opened; a Secret."
+    "--kind",
+    type=options.Word(Kind),
+    help="What plain Secrets become when opened; Secret is the default.",
 )
 @options.namespace
 @click.option("-i", "--in-place", is_flag=True, help="Seal the files where they are.")
@@ -96,6 +98,8 @@ def command(arguments: Arguments, terminal: Terminal) -> None:
     documents, lists) and puts SealedSecrets in their place. Everything else passes through
     unchanged. A directory needs --in-place or --write DIR.
     """
+    if (arguments.name or arguments.from_files) and not arguments.raw:
+        raise UsageError("--name and --from-file go with --raw")
     now = datetime.now(UTC)
     order = Order(
         to=read_sealing_keys(arguments.sealing_keys, now=now),
@@ -119,6 +123,8 @@ def _seal_raw(arguments: Arguments, order: Order, terminal: Terminal) -> None:
         raise UsageError(
             "--raw needs a value", hint="--from-file KEY=FILE, or --from-file KEY=- for stdin"
         )
+    if not arguments.name and arguments.scope is Scope.STRICT:
+        raise UsageError("scope strict binds the Secret's name", hint="--name NAME")
     values = dict(_value(text) for text in arguments.from_files)
     fragment = seal_raw(values, name=arguments.name, order=order)
     dump = writing.dump_json if arguments.output_format == "json" else writing.dump

@@ -56,7 +56,7 @@ class Report:
 @options.output_format("json", text="Print a report for programs.")
 @options.collected(Arguments)
 def command(arguments: Arguments, terminal: Terminal) -> int:
-    """Check sealed files, without any key or cluster.
+    """Check sealed files; needs neither key nor cluster.
 
     Looks into every YAML and JSON file below the paths (default: here) and prints one line for
     each thing that would keep a value from being opened, or the API server from taking it. With
@@ -75,6 +75,8 @@ def command(arguments: Arguments, terminal: Terminal) -> int:
     else:
         for finding in report.findings:
             terminal.line(f"{finding} ({finding.hint})" if finding.hint else str(finding))
+    if not (report.checked or report.findings):
+        terminal.warn("there is no SealedSecret here")
     terminal.note(_summary(report))
     return 1 if report.findings else 0
 

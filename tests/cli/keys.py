@@ -1,0 +1,57 @@
+"""The fixed keys of the scenarios, made up from words: what stands in `keys/` of each.
+
+`ring` is a keyring with a retired and an active key, `old.pem` and `new.pem` are their public
+halves, `other.pem` and `other.key` are a key that is not in it. `old.pem` does not say that it is
+retired, so that something can be sealed to it.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+from sealer.crypto.keys import UnsealingKey
+from sealer.keyring import HeldKey, KeyRecord, KeyState
+from sealer.pinned_keys import PinnedKey
+
+_MADE = datetime(2026, 1, 1, tzinfo=UTC)
+OLD, NEW, OTHER = (
+    UnsealingKey(f"made up for tests: {name}".ljust(32, ".").encode())
+    for name in ("old key", "new key", "other key")
+)
+
+
+def lay_out(folder: Path) -> None:
+    """Write the key files of a scenario."""
+    ring = folder / "ring"
+    ring.mkdir(parents=True)
+    _add(
+        ring, OLD, KeyRecord(ordinal=1, state=KeyState.RETIRED, created_at=_MADE, retired_at=_MADE)
+    )
+    _add(ring, NEW, KeyRecord(ordinal=2, state=KeyState.ACTIVE, created_at=_MADE))
+    pinned = PinnedKey(key=NEW.public, state=KeyState.ACTIVE, ordinal=2)
+    public = {
+        "old": PinnedKey(key=OLD.public),
+        "new": pinned,
+        "other": PinnedKey(key=OTHER.public),
+        "retired": replace(pinned, state=KeyState.RETIRED),
+        "revoked": replace(pinned, state=KeyState.REVOKED),
+        "expired": replace(pinned, not_after=_MADE),
+    }
+    for name, key in public.items():
+        (folder / f"{name}.pem").write_text(key.to_pem())
+    _write_private(folder / "other.key", OTHER.to_pem())
+
+
+def _add(ring: Path, key: UnsealingKey, record: KeyRecord) -> None:
+    held = HeldKey(public=key.public, record=record, unwrapper=key)
+    _write_private(ring / f"{key.id}.pem", key.to_pem())
+    _write_private(ring / f"{key.id}.json", json.dumps(record.to_manifest()))
+    (ring / f"{key.id}.pub.pem").write_text(PinnedKey.of(held).to_pem())
+
+
+def _write_private(path: Path, text: str) -> None:
+    path.write_text(text)
+    path.chmod(0o600)
