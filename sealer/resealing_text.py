@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from itertools import groupby
 
 from sealer.crypto.keys import SealingKey
 from sealer.errors import SealerError
@@ -50,7 +51,7 @@ def reseal_source(source: Source, keyring: Keyring) -> Resealed:
     Raises:
         Refused: the keyring has no active key.
     """
-    newest = keyring.require_newest()
+    newest = keyring.require_newest().public
     changes: list[_Change] = []
     failures: list[SealerError] = []
     foreign = total = 0
@@ -61,17 +62,16 @@ def reseal_source(source: Source, keyring: Keyring) -> Resealed:
         try:
             sealed = at.sealed()
             foreign += _is_foreign(sealed, keyring)
-            changes += _rewrapped(at, sealed, keyring, newest.public)
+            changes += _rewrapped(at, sealed, keyring, newest)
         except SealerError as error:
             failures.append(at.located(error))
     edits: list[Edit] = []
     done: list[SealedSecret] = []
-    for index, document in enumerate(source.documents):
-        here = [change for change in changes if change.at.index == index]
-        if not here:
-            continue
+    for index, group in groupby(changes, key=lambda change: change.at.index):
+        here = list(group)
+        puts = [put for change in here for put in change.puts]
         try:
-            edits += documents.edit(document, *(put for change in here for put in change.puts))
+            edits += documents.edit(source.documents[index], *puts)
         except SealerError as error:
             failures.append(here[0].at.located(error))
         else:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import chain
 
 from sealer.crypto.keys import SealingKey
 from sealer.crypto.scope import Kind, Scope
@@ -19,7 +20,6 @@ from sealer.manifests.models import Metadata, SealedSecret, Template
 from sealer.plaintext import Plaintext, is_plaintext, pair
 from sealer.sealing import seal, with_items
 from sealer.sources import Found, Source
-
 
 _ANY_NAME = "any"
 """Stands for a name that the scope does not bind; it is in no result."""
@@ -59,13 +59,16 @@ def seal_sources(sources: Sequence[Source], order: Order) -> list[SealedSource]:
         InvalidManifest: nothing to seal, or malformed; says where.
         Refused, UsageError, CertificateError: as `pair` and `seal` say.
     """
-    found = [at for source in sources for at in source.objects()]
-    plain = pair(found, namespace=order.namespace, kind=order.kind)
-    if not any(plain):
+    objects = [list(source.objects()) for source in sources]
+    plain = iter(pair(chain.from_iterable(objects), namespace=order.namespace, kind=order.kind))
+    sealed = [
+        _sealed_source(source, [_seal(at, next(plain), order) for at in found])
+        for source, found in zip(sources, objects, strict=True)
+    ]
+    if not any(source.sealed for source in sealed):
         names = ", ".join(source.name for source in sources)
         raise InvalidManifest("there is no Secret to seal", file=names)
-    results = [_seal(at, item, order) for at, item in zip(found, plain, strict=True)]
-    return [_sealed_source(source, results) for source in sources]
+    return sealed
 
 
 def seal_raw(values: Mapping[str, bytes], *, name: str, order: Order) -> Data:
@@ -140,22 +143,24 @@ def _seal(at: Found, item: Plaintext | None, order: Order) -> _Result:
 
 
 def _sealed_source(source: Source, results: Sequence[_Result]) -> SealedSource:
-    here = [result for result in results if result.at.source is source]
-    changed = {result.at.index for result in here if is_plaintext(result.at.value)}
+    by_document: dict[int, list[_Result]] = {}
+    for result in results:
+        by_document.setdefault(result.at.index, []).append(result)
     edits: list[Edit] = []
     values: list[Data] = []
     for index, document in enumerate(source.documents):
-        if index not in changed:
-            values += [] if document.value is None else [document.value]
-            continue
-        new = [r.value for r in here if r.at.index == index and r.value is not None]
-        values += new
-        edits.append(_replaced(document, new))
+        here = by_document.get(index, [])
+        if any(is_plaintext(result.at.value) for result in here):
+            new = [result.value for result in here if result.value is not None]
+            edits.append(_replaced(document, new))
+            values += new
+        elif document.value is not None:
+            values.append(document.value)
     return SealedSource(
         text=documents.apply(source.text, edits),
         is_json=source.is_json,
         values=tuple(values),
-        sealed=tuple(result.sealed for result in here if result.sealed),
+        sealed=tuple(result.sealed for result in results if result.sealed),
     )
 
 

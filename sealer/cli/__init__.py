@@ -35,7 +35,6 @@ def main(argv: Sequence[str] | None = None) -> int:
     """
     try:
         code = registry.root.main(argv, prog_name="sealer", standalone_mode=False)
-        output.flush()
     except SealerError as error:
         output.show_error(error)
         return error.exit_code

@@ -50,11 +50,11 @@ class Terminal:
 
     def line(self, text: str) -> None:
         """One line of a result, for people."""
-        click.echo(printable(text))
+        _write(printable(text).encode() + b"\n")
 
     def result(self, text: str) -> None:
         """A whole result, byte for byte: UTF-8, line breaks as they are."""
-        click.echo(text.encode(), nl=False)
+        _write(text.encode())
 
     def json(self, report: object) -> None:
         """A result for programs."""
@@ -124,18 +124,11 @@ def show_usage_error(error: click.ClickException) -> None:
     show_error(SealerError(text[:1].lower() + text[1:], hint=hint))
 
 
-def flush() -> None:
-    """Make sure that all of the result has been taken; a reader that has gone away is no error.
-
-    Raises:
-        FileError: stdout cannot be written, as when the disk behind it is full.
-    """
+def _write(raw: bytes) -> None:
     try:
-        sys.stdout.flush()
-    except BrokenPipeError:
-        # The interpreter flushes once more when it ends, which would be noisy.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(1)
+        click.echo(raw, nl=False)
+    except BrokenPipeError:  # `main` ends quietly where the reader has gone away
+        raise
     except OSError as error:
         raise FileError(f"cannot be written: {error.strerror}", file="<stdout>") from None
 

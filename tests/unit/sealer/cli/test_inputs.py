@@ -1,0 +1,61 @@
+"""Where manifests come from."""
+
+from __future__ import annotations
+
+import io
+import sys
+from pathlib import Path
+
+import pytest
+
+from sealer.cli.inputs import read_bytes, read_inputs
+from sealer.cli.output import Terminal
+from sealer.errors import FileError, InvalidManifest
+
+_TERMINAL = Terminal(quiet=False)
+
+
+def _read(*names: str | Path) -> list[str]:
+    found = read_inputs([str(name) for name in names], mentioning="Secret", terminal=_TERMINAL)
+    return [item.name for item in found]
+
+
+def test_a_directory_stands_for_the_files_below_it_in_the_order_of_names(tmp_path: Path) -> None:
+    for name in ("b/x.yml", "a.yaml", "c.json", "b/.git/no.yaml", "d.txt", "e.yaml"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text("kind: Secret")
+    (tmp_path / "e.yaml").write_text("kind: ConfigMap")
+    (tmp_path / "link.yaml").symlink_to(tmp_path / "nowhere")
+    (tmp_path / "loop").symlink_to(tmp_path)
+    names = [str(tmp_path / name) for name in ("a.yaml", "c.json", "b/x.yml")]
+    assert _read(tmp_path) == names
+
+
+def test_a_file_that_is_named_is_read_whatever_it_is_called(tmp_path: Path) -> None:
+    file = tmp_path / "secret.txt"
+    file.write_text("x")
+    assert _read(file) == [str(file)]
+
+
+def test_what_is_not_utf_8_is_refused_without_showing_it(tmp_path: Path) -> None:
+    file = tmp_path / "latin.yaml"
+    file.write_bytes(b"\xe4made-up-password")
+    with pytest.raises(InvalidManifest, match=r"not UTF-8 text$") as caught:
+        _read(file)
+    assert "made-up-password" not in str(caught.value)
+    assert caught.value.__suppress_context__
+
+
+def test_who_types_is_told_that_input_is_awaited(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    stdin = io.TextIOWrapper(io.BytesIO(b"x"))
+    monkeypatch.setattr(stdin, "isatty", lambda: True)
+    monkeypatch.setattr(sys, "stdin", stdin)
+    assert _read() == ["<stdin>"]
+    assert capsys.readouterr().err == "reading from the terminal; end with Ctrl-D\n"
+
+
+def test_a_value_file_that_is_not_there_is_an_error() -> None:
+    with pytest.raises(FileError, match="nowhere: cannot be read"):
+        read_bytes("nowhere")

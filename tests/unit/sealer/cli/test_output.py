@@ -1,0 +1,94 @@
+"""The terminal's rules."""
+
+from __future__ import annotations
+
+import io
+import sys
+
+import pytest
+
+from sealer.cli.output import Terminal, count, printable, show_error
+from sealer.errors import SealerError
+
+
+class _Tty(io.TextIOWrapper):
+    def __init__(self) -> None:
+        super().__init__(io.BytesIO(), encoding="utf-8", write_through=True)
+
+    def told(self) -> str:
+        assert isinstance(self.buffer, io.BytesIO)
+        return self.buffer.getvalue().decode()
+
+    def isatty(self) -> bool:
+        return True
+
+
+def _stderr_is_a_terminal(monkeypatch: pytest.MonkeyPatch) -> _Tty:
+    stream = _Tty()
+    monkeypatch.setattr(sys, "stderr", stream)
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.delenv("NO_COLOR", raising=False)
+    return stream
+
+
+def test_only_the_marks_are_coloured_and_only_on_a_terminal(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    tty = _stderr_is_a_terminal(monkeypatch)
+    show_error(SealerError("broken", hint="mend it"))
+    first, second = tty.told().splitlines()
+    assert first == "\x1b[31m\x1b[1merror:\x1b[0m broken"
+    assert second == "\x1b[36m\x1b[1mhint:\x1b[0m mend it"
+    monkeypatch.setattr(_Tty, "isatty", lambda _: False)
+    show_error(SealerError("broken"))
+    assert tty.told().endswith("\nerror: broken\n")
+
+
+@pytest.mark.parametrize(("name", "value"), [("NO_COLOR", "1"), ("TERM", "dumb")])
+def test_who_wants_no_colour_gets_none(
+    monkeypatch: pytest.MonkeyPatch, name: str, value: str
+) -> None:
+    tty = _stderr_is_a_terminal(monkeypatch)
+    monkeypatch.setenv(name, value)
+    Terminal(quiet=False).warn("careful")
+    assert tty.told() == "warning: careful\n"
+
+
+def test_quiet_silences_notes_and_nothing_else(capsys: pytest.CaptureFixture[str]) -> None:
+    terminal = Terminal(quiet=True)
+    terminal.note("done")
+    terminal.warn("careful")
+    terminal.fail(SealerError("broken"))
+    terminal.line("result")
+    assert capsys.readouterr() == ("result\n", "warning: careful\nerror: broken\n")
+
+
+def test_results_are_written_byte_for_byte(capfdbinary: pytest.CaptureFixture[bytes]) -> None:
+    Terminal(quiet=False).result("a: …\r\nb: \x1b\n")
+    assert capfdbinary.readouterr().out == b"a: \xe2\x80\xa6\r\nb: \x1b\n"
+
+
+def test_columns_are_as_wide_as_their_widest_cell(capsys: pytest.CaptureFixture[str]) -> None:
+    Terminal(quiet=False).table(("KEY", "STATE"), [("3f9c…e21a", "Active"), ("a", "b")])
+    assert capsys.readouterr().out == "KEY         STATE\n3f9c…e21a   Active\na           b\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("shop/db", "shop/db"),
+        ("a\x1b[2Jb", "a\\x1b[2Jb"),
+        ("\u202egpj", "\\u202egpj"),
+        ("ä…", "ä…"),
+    ],
+)
+def test_what_could_move_a_cursor_or_hide_text_is_escaped(text: str, shown: str) -> None:
+    assert printable(text) == shown
+
+
+def test_counts_agree_with_their_nouns() -> None:
+    assert (count(0, "file"), count(1, "file"), count(2, "file")) == (
+        "0 files",
+        "1 file",
+        "2 files",
+    )
