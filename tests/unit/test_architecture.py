@@ -1,0 +1,76 @@
+"""What docs/architecture.md says, and what import contracts cannot see."""
+
+from __future__ import annotations
+
+import ast
+import re
+import tomllib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+CONTRACTS: list[dict[str, Any]] = PROJECT["tool"]["importlinter"]["contracts"]
+LAYERS = [contract for contract in CONTRACTS if contract["type"] == "layers"]
+PURE: list[str] = next(
+    contract["source_modules"]
+    for contract in CONTRACTS
+    if contract["name"].startswith("The core is pure")
+)
+OUTSIDE = {"open", "print", "input", "exec", "eval", "__import__", "breakpoint"}
+CLOCKS = {"now", "utcnow", "today"}
+AVOIDED = {"store", "manager", "helper", "helpers", "util", "utils", "common"}
+
+
+def _files(module: str) -> list[Path]:
+    path = ROOT / module.replace(".", "/")
+    return sorted(path.rglob("*.py")) if path.is_dir() else [path.with_suffix(".py")]
+
+
+def _reaches_out(call: ast.Call) -> bool:
+    match call.func:
+        case ast.Name(id=name):
+            return name in OUTSIDE
+        case ast.Attribute(attr=name):
+            return name in CLOCKS
+    return False
+
+
+def _rows_on_the_page() -> list[str]:
+    page = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
+    picture = page.partition("## Layers")[2].split("```")[1]
+    rows = []
+    for line in picture.splitlines():
+        unlabelled = re.sub(r"^\w*\s+(?:\w+:)?", "", line)
+        rows += [row.strip() for row in re.split("[▶▼]", unlabelled) if row.strip()]
+    return rows
+
+
+def _rows_of(contract: dict[str, Any]) -> Iterator[str]:
+    for layer in contract["layers"]:
+        present = [name for name in layer.split(" | ") if not name.startswith("(")]
+        if present:
+            yield " | ".join(present)
+
+
+@pytest.mark.parametrize("module", PURE)
+def test_pure_modules_neither_open_files_nor_ask_the_clock(module: str) -> None:
+    for path in _files(module):
+        tree = ast.parse(path.read_text(encoding="utf-8"))
+        calls = (node for node in ast.walk(tree) if isinstance(node, ast.Call))
+        assert not [f"{path}:{call.lineno}" for call in calls if _reaches_out(call)]
+
+
+@pytest.mark.parametrize("contract", LAYERS, ids=lambda contract: str(contract["name"]))
+def test_the_picture_of_the_layers_is_that_of_the_contracts(contract: dict[str, Any]) -> None:
+    rows = list(_rows_of(contract))
+    page = _rows_on_the_page()
+    assert any(page[start : start + len(rows)] == rows for start in range(len(page)))
+
+
+@pytest.mark.parametrize("package", ["sealer", "controller"])
+def test_no_module_is_named_for_nothing(package: str) -> None:
+    assert not [path for path in _files(package) if AVOIDED & set(path.stem.split("_"))]
