@@ -159,10 +159,10 @@ def unpad(padded: bytes) -> bytes:
     Raises:
         ValueError: not padded as `pad` does it.
     """
-    value = padded.rstrip(b"\x00")
-    if len(padded) % PAD_BLOCK_BYTES or not value.endswith(b"\x80") or pad(value[:-1]) != padded:
+    value = padded.rstrip(b"\x00")[:-1]
+    if pad(value) != padded:
         raise ValueError("the padding is not 0x80 and zeros up to the next multiple of 64")
-    return value[:-1]
+    return value
 
 
 def equal(left: bytes, right: bytes) -> bool:
