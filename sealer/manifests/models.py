@@ -185,18 +185,7 @@ class Entry:
 
     @classmethod
     def read(cls, fields: Fields) -> Entry:
-        """Read one value of `seals`.
-
-        Raises:
-            UnsupportedFormat: its format is not ours. Checked before anything else is looked at,
-                since another format may have other fields.
-        """
-        if (name := fields.text("format")) != FORMAT:
-            raise UnsupportedFormat(
-                f"format {name[:20]!r} is not known to this version",
-                key=f"{fields.path}.format",
-                hint="a newer sealer made this; upgrade",
-            )
+        """Read one value of `seals`, after its format."""
         entry = cls(
             sealed_at=fields.text("sealedAt"),
             commitment=fields.text("commitment"),
@@ -294,10 +283,13 @@ class SealedSecret:
         try:
             spec = fields.mapping("spec")
             seals = spec.mapping("seals")
+            entries = {name: seals.mapping(name) for name in seals.names()}
+            for entry in entries.values():
+                _check_format(entry)
             sealed = cls(
                 metadata=metadata,
                 scope=spec.optional_text("scope"),
-                seals={name: Entry.read(seals.mapping(name)) for name in seals.names()},
+                seals={name: Entry.read(entry) for name, entry in entries.items()},
                 encrypted_data=spec.texts("encryptedData"),
                 template=Template.read(spec.mapping("template")),
             )
@@ -321,6 +313,16 @@ class SealedSecret:
                 template=self.template.to_manifest(),
             ),
         }
+
+
+def _check_format(entry: Fields) -> None:
+    # Before anything else of the object is looked at: another format may have other fields.
+    if (name := entry.text("format")) != FORMAT:
+        raise UnsupportedFormat(
+            f"format {name[:20]!r} is not known to this version",
+            key=f"{entry.path}.format",
+            hint="a newer sealer made this; upgrade",
+        )
 
 
 def qualified(metadata: Metadata) -> str:
