@@ -1,4 +1,4 @@
-"""Make the test vectors anew: `make vectors`, or `python -m tests.vectors.generate`.
+"""Make the test vectors anew: `make vectors`, or `python -m tests.vectors.generate [NAME]…`.
 
 Every function of `tests.vectors.cases` is one vector: its name is the file's, its docstring the
 comment. Encapsulation is random and the library cannot be told otherwise, so the files are
@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import inspect
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 
 from tests.vectors.builder import FOLDER, Vector
@@ -31,17 +31,18 @@ def make(case: Callable[[], Vector]) -> Vector:
     return replace(case(), comment=inspect.getdoc(case) or "")
 
 
-def main() -> None:
-    """Write every file, and remove those that have no generator any more."""
+def main(wanted: Sequence[str]) -> None:
+    """Write the files named, or all; remove those that have no generator any more."""
     DATA.mkdir(exist_ok=True)
-    made = {f"{name}.txt": make(case) for name, case in cases()}
+    generators = dict(cases())
     for old in DATA.glob("*.txt"):
-        if old.name not in made:
+        if old.stem not in generators:
             old.unlink()
-    for name, vector in made.items():
-        (DATA / name).write_text(vector.text(), encoding="utf-8")
-    sys.stdout.write(f"{len(made)} vectors in {DATA}\n")
+    for name in wanted or generators:
+        text = make(generators[name]).text()
+        (DATA / f"{name}.txt").write_text(text, encoding="utf-8")
+    sys.stdout.write(f"{len(wanted or generators)} vectors written to {DATA}\n")
 
 
 if __name__ == "__main__":
-    main()
+    main(sys.argv[1:])

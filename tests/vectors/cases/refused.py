@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from sealer.crypto import primitives
+from sealer.crypto.encoding import encode_base64
 from tests.vectors.builder import (
+    ENTRY,
     LATER,
     OTHER_ENTRY,
     Draft,
@@ -54,6 +57,14 @@ def format_unknown_in_second_entry() -> Vector:
     return draft.fails(Outcome.UNSUPPORTED_FORMAT, keys=("first", "second"))
 
 
+def order_unsupported_format_before_malformed() -> Vector:
+    """A malformed entry stands before one of an unknown format: the format comes first."""
+    draft = _two_entries()
+    draft.entry.commitment, draft.entry.more = "none", {"unknown": "field"}
+    draft.entries[OTHER_ENTRY].format = "v2"
+    return altered(draft.fails(Outcome.UNSUPPORTED_FORMAT), "scope: strict", "scope: 12")
+
+
 def format_unknown_in_unused_entry() -> Vector:
     """An unused entry of an unknown format as well."""
     draft = Draft().seal({}, entry=OTHER_ENTRY).seal()
@@ -103,9 +114,30 @@ def order_unknown_key_before_altered() -> Vector:
     return draft.fails(Outcome.UNKNOWN_KEY, keys=("first",))
 
 
-def order_altered_entry_before_padding() -> Vector:
-    """An altered commitment and an altered item: both are the same class."""
-    draft = Draft().seal()
-    draft.entry.commitment = flipped(draft.entry.commitment, 0)
-    draft.items["password"] = flipped_item(draft.items["password"], 0)
-    return draft.fails(Outcome.WRONG_BINDING)
+def order_unknown_key_before_altered_first_entry() -> Vector:
+    """The first entry is altered, the second's key unknown: the key comes first."""
+    draft = _two_entries()
+    recipient = draft.entry.recipients[0]
+    recipient.wrapped = flipped(recipient.wrapped, 0)
+    return draft.fails(Outcome.UNKNOWN_KEY, keys=("first",))
+
+
+def order_unknown_key_before_altered_second_entry() -> Vector:
+    """The second entry is altered, the first's key unknown: the key comes first."""
+    draft = _two_entries()
+    recipient = draft.entries[OTHER_ENTRY].recipients[0]
+    recipient.wrapped = flipped(recipient.wrapped, 0)
+    return draft.fails(Outcome.UNKNOWN_KEY, keys=("second",))
+
+
+def order_altered_before_padding() -> Vector:
+    """Wrong padding in one entry, an altered commitment in the other: that comes first."""
+    draft = _two_entries()
+    data_key = bytes(range(32))
+    draft.seal({"password": b""}, data_key=data_key)
+    item_key = primitives.derive(data_key, info=draft.binding.item_info("password"))
+    sealed = primitives.aead_seal(bytes(64), key=item_key)
+    draft.items["password"] = f"{ENTRY}:{encode_base64(sealed)}"
+    other = draft.entries[OTHER_ENTRY]
+    other.commitment = flipped(other.commitment, 0)
+    return draft.fails(Outcome.WRONG_BINDING, keys=("first", "second"))
