@@ -1,0 +1,166 @@
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from sealer.crypto.keys import UnsealingKey
+from sealer.crypto.scope import Scope
+from sealer.errors import InvalidEnvelope, Refused, SealerError, Unavailable
+from sealer.keyring import HeldKey, KeyRecord, Keyring, KeyState
+from sealer.live import shortfall
+from sealer.manifests.models import Metadata, Recipient, SealedSecret, Secret
+from sealer.offers import ClusterOffers, KeyringOffers, same_seals
+from sealer.opening import unseal
+from sealer.published_keys import PublishedKey, Role
+from sealer.resealing import rewrap
+from sealer.sealing import seal, with_items
+
+NOW = datetime(2026, 11, 22, 10, tzinfo=UTC)
+OLD, NEW, RECOVERY = (UnsealingKey(bytes([n] * 32)) for n in (1, 2, 3))
+SEALED = seal(
+    Secret(metadata=Metadata(namespace="shop", name="db"), data={"a": b"made-up"}),
+    to=[OLD.public, RECOVERY.public],
+    scope=Scope.STRICT,
+    now=NOW,
+)
+(ENTRY,) = SEALED.seals
+KEYRING = {OLD.id: OLD}
+KEYS = tuple(
+    PublishedKey(key=key.public, role=role, state=KeyState.ACTIVE, ordinal=ordinal)
+    for key, role, ordinal in ((OLD, Role.CLUSTER, 1), (NEW, Role.CLUSTER, 2))
+)
+
+
+@dataclass(frozen=True)
+class Objects:
+    live: Mapping[str, Any] | None
+
+    def sealed_secret(self, namespace: str, name: str) -> Mapping[str, Any] | None:
+        assert (namespace, name) == ("shop", "db")
+        return self.live
+
+
+def live(
+    sealed: SealedSecret = SEALED, offered: Mapping[str, Any] | None = None, **status: object
+) -> dict[str, Any]:
+    manifest: dict[str, Any] = dict(sealed.to_manifest())
+    manifest["metadata"] = {**manifest["metadata"], "generation": 3}
+    ready = {"type": "Ready", "status": "True", "reason": "Opened", "message": "1 item"}
+    manifest["status"] = {
+        "observedGeneration": 3,
+        "conditions": [ready],
+        "rewrapped": offer() if offered is None else offered,
+        **status,
+    }
+    return manifest
+
+
+def offer(to: UnsealingKey = NEW) -> dict[str, Any]:
+    new = rewrap(SEALED, KEYRING, to={ENTRY: (to.public,)})
+    return {ENTRY: [recipient.to_manifest() for recipient in new[ENTRY]]}
+
+
+def reseal(answer: Mapping[str, Any] | None) -> SealedSecret:
+    offers = ClusterOffers(Objects(answer), KEYS, KEYS[1])
+    return offers.resealed(SEALED, [ENTRY])
+
+
+def test_what_a_cluster_offers_takes_the_place_of_its_old_key_and_opens() -> None:
+    resealed = reseal(live())
+    assert [r.key for r in resealed.seals[ENTRY].recipients] == [NEW.id, RECOVERY.id]
+    assert unseal(resealed, {NEW.id: NEW}).secret.data == {"a": b"made-up"}
+    assert resealed.encrypted_data == SEALED.encrypted_data
+
+
+def test_an_older_manifest_than_the_clusters_is_left_and_named() -> None:
+    changed = with_items(SEALED, {"b": b"made-up"}, to=[OLD.public], now=NOW)
+    with pytest.raises(Refused, match="another version"):
+        reseal(live(changed))
+
+
+def test_recipients_alone_do_not_make_another_version() -> None:
+    entry = SEALED.seals[ENTRY]
+    fewer = replace(SEALED, seals={ENTRY: replace(entry, recipients=entry.recipients[:1])})
+    assert same_seals(SEALED, live(fewer))
+    assert not same_seals(SEALED, {"kind": "Other"})
+
+
+@pytest.mark.parametrize(
+    ("answer", "error"),
+    [
+        (None, Refused),
+        (live(offered={}), Unavailable),
+        (live(offered={"x": "odd"}), Unavailable),
+        (live(offered=offer(OLD)), Unavailable),
+        (live(offered={ENTRY: [{"key": NEW.id, "wrapped": "AAAA"}]}), InvalidEnvelope),
+        (live(offered={ENTRY: [*offer()[ENTRY], *offer(RECOVERY)[ENTRY]]}), Refused),
+    ],
+    ids=["absent", "nothing", "malformed", "another key", "no wrapped key", "unlisted key"],
+)
+def test_an_offer_that_does_not_fit_is_refused(
+    answer: Mapping[str, Any] | None, error: type[SealerError]
+) -> None:
+    with pytest.raises(error):
+        reseal(answer)
+
+
+def test_a_keyring_offers_its_newest_key_by_itself() -> None:
+    keyring = Keyring.of(
+        HeldKey(
+            public=key.public,
+            record=KeyRecord(ordinal=ordinal, state=KeyState.ACTIVE, created_at=NOW),
+            unwrapper=key,
+        )
+        for ordinal, key in ((1, OLD), (2, NEW))
+    )
+    offers = KeyringOffers(keyring)
+    assert (offers.newest, offers.own) == (NEW.id, frozenset({OLD.id, NEW.id}))
+    resealed = offers.resealed(SEALED, [ENTRY])
+    assert [r.key for r in resealed.seals[ENTRY].recipients] == [NEW.id, RECOVERY.id]
+
+
+def test_the_clusters_own_keys_are_what_the_newest_replaces() -> None:
+    recovery = replace(KEYS[0], key=RECOVERY.public, role=Role.RECOVERY)
+    offers = ClusterOffers(Objects(None), (*KEYS, recovery), KEYS[1])
+    assert (offers.newest, offers.own) == (NEW.id, frozenset({OLD.id, NEW.id}))
+
+
+def test_a_manifest_that_the_cluster_has_open_falls_short_of_nothing() -> None:
+    assert shortfall(SEALED, live()) is None
+
+
+@pytest.mark.parametrize(
+    ("answer", "words"),
+    [
+        (None, "does not have it"),
+        (live(replace(SEALED, scope="namespace-wide")), "another version"),
+        (live(observedGeneration=2), "not looked at it yet"),
+        (live(conditions=[]), "cannot be understood"),
+        ({"kind": "Other"}, "cannot be understood"),
+        (
+            live(
+                conditions=[
+                    {"type": "Ready", "status": "False", "reason": "UnknownKey", "message": "key a"}
+                ]
+            ),
+            "UnknownKey: key a",
+        ),
+    ],
+    ids=["absent", "version", "not seen", "no condition", "no manifest", "not open"],
+)
+def test_what_keeps_a_manifest_from_being_open_is_named(
+    answer: Mapping[str, Any] | None, words: str
+) -> None:
+    error = shortfall(SEALED, answer)
+    assert error is not None
+    assert words in str(error)
+
+
+def test_recipients_are_copied_as_they_are() -> None:
+    wrapped = offer()
+    copied = reseal(live(offered=wrapped)).seals[ENTRY].recipients[0]
+    assert copied == Recipient(NEW.id, wrapped[ENTRY][0]["wrapped"])
