@@ -47,7 +47,7 @@ bench: dev
 	SEALER_REQUIRE_TOOLS=1 $(BIN)/python -m tests.bench
 
 vectors: dev
-	$(BIN)/python tests/vectors/generate.py
+	$(BIN)/python -m tests.vectors.generate
 
 coverage: dev
 	$(BIN)/python -m pytest --quiet --numprocesses 2 --cov --cov-report=term-missing:skip-covered $(FAST)
