@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from itertools import groupby
 
 from sealer.crypto.keys import SealingKey
-from sealer.errors import SealerError
+from sealer.errors import InvalidManifest, SealerError
 from sealer.keyring import Keyring
 from sealer.manifests import documents
 from sealer.manifests.documents import Edit, Put
@@ -72,8 +72,8 @@ def reseal_source(source: Source, keyring: Keyring) -> Resealed:
         puts = [put for change in here for put in change.puts]
         try:
             edits += documents.edit(source.documents[index], *puts)
-        except SealerError as error:
-            failures.append(here[0].at.located(error))
+        except InvalidManifest as error:
+            failures.append(source.located(error))
         else:
             done += [change.sealed for change in here]
     text = documents.apply(source.text, edits)

@@ -175,10 +175,11 @@ def _replaced(document: Document, values: Sequence[Data]) -> Edit:
 def _joined(texts: Iterable[str], *, separator: bool) -> str:
     """Texts as one stream; those of YAML need `---` between them unless they bring it."""
     result = ""
-    for text in texts:
+    for text in filter(str.strip, texts):
         if result and not result.endswith("\n"):
             result += "\n"
         if result and separator and not text.startswith("---"):
             result += "---\n"
+        # A byte order mark stands at the beginning of a stream only.
         result += text.removeprefix("\ufeff") if result else text
     return result

@@ -40,13 +40,7 @@ class Source:
         try:
             return cls(name, text, documents.read(text))
         except InvalidManifest as error:
-            match = _LINE.match(error.message)
-            raise InvalidManifest(
-                error.message[match.end() :] if match else error.message,
-                file=f"{name}:{match['line']}" if match else name,
-                key=error.key,
-                hint=error.hint,
-            ) from None
+            raise _located(error, name) from None
 
     @property
     def is_json(self) -> bool:
@@ -58,6 +52,10 @@ class Source:
         for index, document in enumerate(self.documents):
             for path, value in documents.objects(document):
                 yield Found(self, index, path, value)
+
+    def located(self, error: InvalidManifest) -> InvalidManifest:
+        """The same error of a reader or an editor, with `FILE:LINE` for the line in its text."""
+        return _located(error, self.name)
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,6 +115,16 @@ class Found:
         """The same error, saying where: `FILE:LINE` of the key it names."""
         line = self.line_of_key(error.key) if error.key else self.line()
         return error.at(file=f"{self.source.name}:{line}")
+
+
+def _located(error: InvalidManifest, name: str) -> InvalidManifest:
+    match = _LINE.match(error.message)
+    return InvalidManifest(
+        error.message[match.end() :] if match else error.message,
+        file=f"{name}:{match['line']}" if match else name,
+        key=error.key,
+        hint=error.hint,
+    )
 
 
 def _mapping_at(value: Mapping[str, Value], path: tuple[str, ...]) -> Mapping[str, Value]:
