@@ -36,6 +36,7 @@ COMMANDS: Mapping[str, Listed] = MappingProxyType(
         "verify": Listed("Secrets", "Check sealed files; needs neither key nor cluster."),
         "reseal": Listed("Secrets", "Move sealed files to the newest key; no value changes."),
         "keys": Listed("Keys", "Make, list, fetch and renew keys."),
+        "install": Listed("Cluster", "Print what installs the controller."),
         "completion": Listed("This program", "Print the completion script of a shell."),
         "version": Listed("This program", "Print the version."),
     }

@@ -1,0 +1,40 @@
+"""`sealer install` as a person runs it, for tests that need what it prints in a cluster."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from sealer.install import DEFAULT_NAMESPACE
+
+if TYPE_CHECKING:
+    from tests.cluster.harness.api_server import ApiServer
+
+ROOT: Final = Path(__file__).parents[2]
+IMAGE: Final = "registry.example/sealer:1.0"
+SERVICE_ACCOUNT: Final = "sealer-controller"
+
+
+def stream(*, image: str = IMAGE, namespace: str = DEFAULT_NAMESPACE) -> str:
+    """Return what `sealer install` prints."""
+    arguments = ("install", "--image", image, "--namespace", namespace)
+    return subprocess.run(
+        [sys.executable, "-m", "sealer", *arguments],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout
+
+
+def apply_stream(
+    api: ApiServer, *, namespace: str = DEFAULT_NAMESPACE
+) -> subprocess.CompletedProcess[str]:
+    """Apply it as the administrator, and wait until its kinds can be used."""
+    text = stream(namespace=namespace)
+    applied = api.kubectl("apply", "--server-side", "-f", "-", stdin=text)
+    crds = [f"crd/{kind}.sealer.dev" for kind in ("sealedsecrets", "sharedsecrets", "sealingkeys")]
+    api.kubectl("wait", "--for=condition=Established", "--timeout=30s", *crds)
+    return applied

@@ -1,0 +1,98 @@
+"""The stream that installs the controller, as text."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from sealer.errors import UsageError
+from sealer.install import FILES, MAX_IMAGE_NAME, stream
+from sealer.manifests import documents
+
+_SCHEMAS = Path(__file__).parents[3] / "schemas"
+_TEXTS = [(_SCHEMAS / name).read_text() for name in FILES]
+_DIGEST = "sha256:" + "0123456789abcdef" * 4
+
+
+def test_every_manifest_is_listed() -> None:
+    found = {str(path.relative_to(_SCHEMAS)) for path in _SCHEMAS.glob("*/*.yaml")}
+    assert set(FILES) == found - {"install/kustomization.yaml"}
+
+
+def test_files_come_out_byte_for_byte_but_for_what_is_asked() -> None:
+    text = stream(_TEXTS, image="registry.example/sealer:1.0")
+    asked = "image: registry.example/sealer:1.0 #"
+    assert text.replace(asked, "image: sealer #") == "---\n".join(_TEXTS)
+
+
+@pytest.mark.parametrize("namespace", ["sealed", "1e3", "123", "null", "a" * 63])
+def test_namespace_stands_wherever_there_is_one(namespace: str) -> None:
+    text = stream(_TEXTS, image="sealer", namespace=namespace)
+    assert "sealer-system" not in text
+    for document in documents.read(text):
+        manifest = document.value
+        assert isinstance(manifest, dict)
+        metadata = manifest["metadata"]
+        assert isinstance(metadata, dict)
+        assert metadata.get("namespace", namespace) == namespace
+        if manifest["kind"] == "Namespace":
+            assert metadata["name"] == namespace
+
+
+@pytest.mark.parametrize(
+    "image",
+    [
+        "sealer",
+        "sealer:1.0",
+        "team/sealer",
+        "registry.example/team/sealer:v1.0_rc-1",
+        "localhost:5000/sealer",
+        "[2001:db8::1]:5000/sealer",
+        f"registry.example/sealer@{_DIGEST}",
+        f"registry.example/sealer:1.0@{_DIGEST}",
+    ],
+)
+def test_image_is_put_into_the_deployment(image: str) -> None:
+    deployment = documents.read(stream(_TEXTS, image=image))[-2].value
+    container = deployment
+    for step in ("spec", "template", "spec", "containers"):
+        assert isinstance(container, dict)
+        container = container[step]
+    assert isinstance(container, list)
+    assert isinstance(container[0], dict)
+    assert container[0]["image"] == image
+
+
+@pytest.mark.parametrize(
+    "image",
+    [
+        "",
+        " sealer",
+        "sealer\n",
+        "Sealer",
+        "sealer:",
+        "sealer:1.0:2",
+        "sealer@latest",
+        "sealer@sha256:abc",
+        "https://registry.example/sealer",
+        "sealer # comment",
+        "registry.example/sealer: {a: b}",
+        "a" * (MAX_IMAGE_NAME + 1),
+    ],
+)
+def test_what_is_no_image_is_refused(image: str) -> None:
+    with pytest.raises(UsageError, match="this is not the name of an image"):
+        stream(_TEXTS, image=image)
+
+
+@pytest.mark.parametrize("namespace", ["", "Sealer", "a.b", "a" * 64, "a\n"])
+def test_what_is_no_namespace_is_refused(namespace: str) -> None:
+    with pytest.raises(UsageError, match="must be 1 to 63 characters"):
+        stream(_TEXTS, image="sealer", namespace=namespace)
+
+
+@pytest.mark.parametrize("namespace", ["default", "kube-system", "kube-public", "kube-node-lease"])
+def test_namespace_that_others_use_is_refused(namespace: str) -> None:
+    with pytest.raises(UsageError, match="needs a namespace of its own"):
+        stream(_TEXTS, image="sealer", namespace=namespace)
