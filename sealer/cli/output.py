@@ -5,6 +5,7 @@
 - stderr: `error: …` says what, where and why; `hint: …` below it says what to do. Both in lower
   case without a full stop. `warning: …` for what was done and may surprise. Plain lines tell what
   was done; `--quiet` silences those and nothing else.
+- Work that takes long counts what it has done on stderr, on a terminal only.
 - Colour marks these words only, and only on a terminal, without NO_COLOR and TERM=dumb.
 - Text from files (names, paths) cannot move the cursor: what is not printable is escaped.
 - No file is overwritten without `--force`; every file is written whole or not at all.
@@ -16,10 +17,11 @@ from __future__ import annotations
 import json
 import os
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TextIO
+from time import monotonic
+from typing import TextIO, TypeVar
 
 import click
 
@@ -27,6 +29,9 @@ from sealer import files
 from sealer.errors import AlreadyExists, FileError, SealerError
 
 Row = Sequence[str]
+_Item = TypeVar("_Item")
+_PATIENCE_SECONDS = 1.0
+_BLINK_SECONDS = 0.1
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +48,19 @@ class Terminal:
     def warn(self, text: str) -> None:
         """One line on stderr about something that may surprise."""
         click.echo(f"{_marked('warning:', 'yellow')} {printable(text)}", err=True)
+
+    def counted(self, items: Iterable[_Item], what: str) -> Iterator[_Item]:
+        """The items, with a count of them on stderr while a terminal waits for long."""
+        shown = not self.quiet and sys.stderr.isatty()
+        next_look = monotonic() + _PATIENCE_SECONDS
+        number = 0
+        for number, item in enumerate(items, 1):
+            yield item
+            if shown and monotonic() >= next_look:
+                click.echo(f"\r{count(number, what)} …", nl=False, err=True)
+                next_look = monotonic() + _BLINK_SECONDS
+        if shown and number:
+            click.echo("\r\x1b[K", nl=False, err=True)
 
     def fail(self, error: SealerError) -> None:
         """Show an error that does not end the command."""

@@ -51,7 +51,8 @@ def command(arguments: Arguments, terminal: Terminal) -> int:
     results: dict[str, Resealed] = {}
     failures: list[SealerError] = []
     paths = arguments.paths or (".",)
-    for item in read_inputs(paths, mentioning="SealedSecret", terminal=terminal):
+    inputs = read_inputs(paths, mentioning="SealedSecret", terminal=terminal)
+    for item in terminal.counted(inputs, "file"):
         try:
             resealed = reseal_source(item.parse(), keyring)
             if not arguments.dry_run:

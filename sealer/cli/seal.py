@@ -154,7 +154,7 @@ def _seal_files(arguments: Arguments, order: Order, terminal: Terminal) -> None:
     """Everything is sealed before the first file is written."""
     _refuse_contradictions(arguments)
     results: dict[Path, SealedSource] = {}
-    for found in _read(arguments, terminal):
+    for found in terminal.counted(_read(arguments, terminal), "file"):
         source = found.parse()
         if found.base and not any(is_plaintext(at.value) for at in source.objects()):
             continue

@@ -97,9 +97,9 @@ def _check(arguments: Arguments, terminal: Terminal) -> Report:
             findings.append(finding_of(error.at(file=str(path))))
     checked: list[Checked] = []
     files = 0
-    for item in read_inputs(
-        arguments.paths or (".",), mentioning="SealedSecret", terminal=terminal
-    ):
+    paths = arguments.paths or (".",)
+    inputs = read_inputs(paths, mentioning="SealedSecret", terminal=terminal)
+    for item in terminal.counted(inputs, "file"):
         files += 1
         try:
             source = item.parse()

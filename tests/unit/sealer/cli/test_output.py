@@ -7,6 +7,7 @@ import sys
 
 import pytest
 
+from sealer.cli import output
 from sealer.cli.output import Terminal, count, printable, show_error
 from sealer.errors import SealerError
 
@@ -61,6 +62,28 @@ def test_quiet_silences_notes_and_nothing_else(capsys: pytest.CaptureFixture[str
     terminal.fail(SealerError("broken"))
     terminal.line("result")
     assert capsys.readouterr() == ("result\n", "warning: careful\nerror: broken\n")
+
+
+def test_long_work_is_counted_on_a_terminal_and_the_count_is_wiped_away(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    tty = _stderr_is_a_terminal(monkeypatch)
+    seconds = iter(range(100))
+    monkeypatch.setattr(output, "monotonic", lambda: next(seconds))
+    assert list(Terminal(quiet=False).counted("ab", "file")) == ["a", "b"]
+    assert tty.told() == "\r1 file …\r2 files …\r\x1b[K"
+
+
+@pytest.mark.parametrize(("quiet", "terminal"), [(True, True), (False, False)])
+def test_nothing_is_counted_for_who_does_not_look(
+    monkeypatch: pytest.MonkeyPatch, *, quiet: bool, terminal: bool
+) -> None:
+    tty = _stderr_is_a_terminal(monkeypatch)
+    monkeypatch.setattr(_Tty, "isatty", lambda _: terminal)
+    seconds = iter(range(100))
+    monkeypatch.setattr(output, "monotonic", lambda: next(seconds))
+    assert list(Terminal(quiet=quiet).counted("ab", "file")) == ["a", "b"]
+    assert tty.told() == ""
 
 
 def test_results_are_written_byte_for_byte(capfdbinary: pytest.CaptureFixture[bytes]) -> None:
