@@ -158,9 +158,7 @@ def _taken(
     """Whether the next member that stays moves up to the dash, over all that is removed."""
     if not found[0].inline or not removed >= set(range(index + 1)):
         return False
-    stays = next((i for i in range(len(found)) if i not in removed), None)
-    if stays is None:
-        return False
+    stays = next(i for i in range(len(found)) if i not in removed)
     gap = around.text[found[stays - 1].after : found[stays].start]
     return not gap.strip()
 

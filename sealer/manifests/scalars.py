@@ -158,17 +158,21 @@ def _float_key(value: float) -> str:
     """Go's FormatFloat(value, 'g', -1, 32): the shortest digits that give the same float32."""
     if math.isnan(value):
         return ".nan"
-    try:
-        single = struct.unpack("<f", struct.pack("<f", value))[0]
-    except OverflowError:
-        single = math.copysign(math.inf, value)
+    single = _single(value)
     if math.isinf(single):
         return ".inf" if single > 0 else "-.inf"
-    for digits in range(9):
-        shortest = f"{single:.{digits}e}"
-        if struct.pack("<f", float(shortest)) == struct.pack("<f", single):
-            break
+    # Nine digits are always enough.
+    written = (f"{single:.{digits}e}" for digits in range(9))
+    shortest = next(text for text in written if _single(float(text)) == single)
     return _general(*shortest.split("e"))
+
+
+def _single(value: float) -> float:
+    try:
+        single: float = struct.unpack("<f", struct.pack("<f", value))[0]
+    except OverflowError:
+        return math.copysign(math.inf, value)
+    return single
 
 
 def _general(mantissa: str, power: str) -> str:

@@ -47,9 +47,8 @@ class Surroundings:
     def line_end(self, position: int) -> int:
         """Return where the line of a position ends, before its line break."""
         end = self.text.find("\n", position)
-        if end < 0:
-            return len(self.text)
-        return end - 1 if end > position and self.text[end - 1] == "\r" else end
+        end = end if end >= 0 else len(self.text)
+        return position + len(self.text[position:end].removesuffix("\r"))
 
     def next_line(self, position: int) -> int:
         """Return where the line after that of a position begins, or the end of the text."""
@@ -106,9 +105,8 @@ def look_around(text: str, start: int, root: Node | None, *, is_json: bool) -> S
     around = Surroundings(text, int(text.startswith("\ufeff")), newline, Layout(), is_json)
     steps: dict[type, int] = {}
     for parent, child in _nested(root):
-        if around.begins_line(child.content):
-            depth = around.column(child.content) - around.column(parent.content)
-            steps.setdefault(type(child), depth)
+        depth = around.column(child.content) - around.column(parent.content)
+        steps.setdefault(type(child), depth)
     layout = Layout(step=steps.get(Mapping, 2), dash=steps.get(Sequence, 0))
     return replace(around, layout=layout)
 

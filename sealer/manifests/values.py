@@ -60,9 +60,9 @@ class _Builder:
         if isinstance(node, Sequence):
             return self._sequence(node)
         self._inside_alias += 1
-        value = self.value(node.target)
+        repeated = self.value(node.target)
         self._inside_alias -= 1
-        return value
+        return repeated
 
     def _count(self, node: Node) -> None:
         self._repeated += 1
@@ -98,12 +98,10 @@ class _Builder:
         sources = node.items if isinstance(node, Sequence) else [node]
         # The first of several wins.
         for source in reversed(sources):
-            target = source.target if isinstance(source, Alias) else source
-            if not isinstance(target, Mapping):
-                raise self._refusal(entry.key, "`<<` merges mappings and nothing else")
             value = self.value(source)
-            if isinstance(value, dict):
-                merged.update(value)
+            if not isinstance(value, dict):
+                raise self._refusal(entry.key, "`<<` merges mappings and nothing else")
+            merged.update(value)
         if not result.keys().isdisjoint(merged):
             raise self._refusal(
                 entry.key,

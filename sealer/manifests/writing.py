@@ -87,7 +87,7 @@ def plain(value: Data) -> Value:
     """Return a copy in plain dicts and lists; raises as `dump` does."""
     match value:
         case str():
-            quoted(value)
+            _check(value)
             return value
         case Mapping():
             return {_key(key): plain(item) for key, item in value.items()}
@@ -138,8 +138,9 @@ def inline(text: str) -> str:
 
 def quoted(text: str) -> str:
     """Return text in double quotes; raises as `dump` does."""
-    if _SURROGATE.search(text):
-        raise ValueError("half a surrogate pair is no text")
+    if text.isprintable() and '"' not in text and "\\" not in text:
+        return f'"{text}"'
+    _check(text)
     return '"' + "".join(map(_escaped, text)) + '"'
 
 
@@ -205,8 +206,13 @@ def _short(value: Data) -> str:
 def _key(key: str) -> str:
     if not isinstance(key, str):
         raise TypeError(f"a key must be text, not {type(key).__name__}")
-    quoted(key)
+    _check(key)
     return key
+
+
+def _check(text: str) -> None:
+    if _SURROGATE.search(text):
+        raise ValueError("half a surrogate pair is no text")
 
 
 def _indented(lines: Iterable[str], depth: int) -> list[str]:

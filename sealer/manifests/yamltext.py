@@ -67,13 +67,8 @@ class PurePython(Reader, Scanner, Parser):
         Parser.__init__(self)
 
 
-FAST: Callable[[str], Events]
-try:
-    from yaml import _yaml
-except ImportError:  # PyYAML was built without libyaml
-    FAST = PurePython
-else:
-    FAST = _yaml.CParser
+# PyYAML may have been built without libyaml.
+FAST: Final[Callable[[str], Events]] = getattr(getattr(yaml, "_yaml", None), "CParser", PurePython)
 
 
 _UNREADABLE: Final = re.compile(
@@ -113,15 +108,13 @@ def compose(text: str, offset: int = 0, parser: Callable[[str], Events] = FAST) 
     ended = text[offset:] if text.endswith("\n") else text[offset:] + "\n"
     try:
         return _Composer(text, offset, parser(ended)).parts()
-    except yaml.MarkedYAMLError as error:
+    except yaml.YAMLError as error:
         raise _refusal(error) from None
-    except yaml.YAMLError:
-        raise InvalidManifest("no YAML: the parser stopped without saying where") from None
 
 
-def _refusal(error: yaml.MarkedYAMLError) -> InvalidManifest:
-    mark = error.problem_mark or error.context_mark
-    problem = error.problem or ""
+def _refusal(error: yaml.YAMLError) -> InvalidManifest:
+    mark = getattr(error, "problem_mark", None) or getattr(error, "context_mark", None)
+    problem = getattr(error, "problem", None) or ""
     hint = ""
     if "\\t" in problem or "tab character" in problem or "cannot start any token" in problem:
         problem = "a tab or a character that nothing may begin with"
