@@ -40,10 +40,11 @@ sealer install --image registry.example/sealer:1.0 -w sealer.yaml
 def command(
     *, image: str, namespace: str, destination: str | None, force: bool, terminal: Terminal
 ) -> None:
-    """Print what installs the controller: CRDs, namespace, RBAC, Deployment.
+    """Print what installs the controller.
 
-    Nothing is sent to a cluster; kubectl does that, and applying it again upgrades. Deleting the
-    namespace deletes the unsealing keys, and deleting the CRDs every SealedSecret.
+    That is CRDs, namespace, RBAC, Deployment. Nothing is sent to a cluster; kubectl does that,
+    and applying it again upgrades. Deleting the namespace deletes the unsealing keys, and
+    deleting the CRDs every SealedSecret.
     """
     folder = _schemas()
     texts = [folder.joinpath(name).read_text(encoding="utf-8") for name in install.FILES]

@@ -119,9 +119,24 @@ def put_file(path: Path, text: str, *, force: bool, mode: int | None = None) -> 
         return
     try:
         files.create(path, text.encode(), mode=mode)
-    except AlreadyExists as error:
-        error.hint = "--force replaces it"
-        raise
+    except AlreadyExists:
+        raise _existing(path) from None
+
+
+def refuse_existing(paths: Iterable[Path], *, force: bool) -> None:
+    """Look before several files are written, so that it is all of them or none.
+
+    Raises:
+        AlreadyExists: a file is there, and `force` does not allow to replace it.
+    """
+    if not force:
+        for path in paths:
+            if path.exists():
+                raise _existing(path)
+
+
+def _existing(path: Path) -> AlreadyExists:
+    return AlreadyExists("there is a file already", file=str(path), hint="--force replaces it")
 
 
 def show_error(error: SealerError) -> None:

@@ -9,11 +9,10 @@ from pathlib import Path
 
 import click
 
-from sealer import files
 from sealer.cli import options
 from sealer.cli.inputs import Input, read_bytes, read_inputs
 from sealer.cli.key_files import read_sealing_keys
-from sealer.cli.output import Destination, Terminal, put_file
+from sealer.cli.output import Destination, Terminal, put_file, refuse_existing
 from sealer.crypto.scope import Kind, Scope
 from sealer.errors import FileError, InvalidManifest, UsageError
 from sealer.manifests import writing
@@ -126,6 +125,8 @@ def _seal_raw(arguments: Arguments, order: Order, terminal: Terminal) -> None:
     if not arguments.name and arguments.scope is Scope.STRICT:
         raise UsageError("scope strict binds the Secret's name", hint="--name NAME")
     values = dict(_value(text) for text in arguments.from_files)
+    if len(values) < len(arguments.from_files):
+        raise UsageError("two values have one name", hint="--from-file KEY=FILE")
     fragment = seal_raw(values, name=arguments.name, order=order)
     dump = writing.dump_json if arguments.output_format == "json" else writing.dump
     Destination(arguments.destination, arguments.force).put(dump(fragment), terminal=terminal)
@@ -164,12 +165,11 @@ def _seal_files(arguments: Arguments, order: Order, terminal: Terminal) -> None:
         results[target] = seal_sources([source], order)[0]
     if not results:
         raise InvalidManifest("there is no Secret to seal", file=", ".join(arguments.names))
+    force = arguments.force or arguments.in_place
+    refuse_existing(results, force=force)
     for target, sealed in results.items():
-        if arguments.in_place:
-            files.write(target, sealed.text.encode())
-        else:
-            _make_folder(target.parent)
-            put_file(target, sealed.text, force=arguments.force)
+        _make_folder(target.parent)
+        put_file(target, sealed.text, force=force)
         _tell(str(target), sealed, order, terminal)
 
 
@@ -195,8 +195,8 @@ def _goes_to_directory(arguments: Arguments) -> bool:
 def _refuse_contradictions(arguments: Arguments) -> None:
     if arguments.in_place and arguments.destination:
         raise UsageError("either --in-place or --write, not both")
-    if arguments.in_place and arguments.output_format:
-        raise UsageError("--in-place keeps the format of each file; leave out --output")
+    if arguments.output_format:
+        raise UsageError("each file keeps its format; leave out --output")
     if not arguments.names or "-" in arguments.names:
         raise UsageError("standard input has no name to write to; name files")
 
