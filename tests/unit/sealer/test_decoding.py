@@ -64,7 +64,7 @@ def test_fault_of_the_place_names_its_field_and_object(sealed: SealedSecret, pat
     assert caught.value.obj == str(sealed)
 
 
-@pytest.mark.parametrize(
+@pytest.mark.parametrize(  # the entry id is random, and test ids must not be
     ("sealed", "path"),
     [
         (replace(SEALED, seals={"WRONG": ENTRY}), "spec.seals.WRONG"),
@@ -89,6 +89,7 @@ def test_fault_of_the_place_names_its_field_and_object(sealed: SealedSecret, pat
         (replace(SEALED, encrypted_data={"password": f"{ENTRY_ID}:A"}), "password"),
         (replace(SEALED, seals={}), "password"),
     ],
+    ids=lambda value: str(value).replace(ENTRY_ID, "ENTRY") if isinstance(value, str) else "sealed",
 )
 def test_fault_of_an_entry_or_item_names_its_field(sealed: SealedSecret, path: str) -> None:
     with pytest.raises(InvalidEnvelope) as caught:
