@@ -163,8 +163,8 @@ def documents(draw: st.DrawFn) -> Made:
     made = draw(mappings())
     assert isinstance(made.value, dict)
     if draw(st.booleans()):
-        shared = {"a": ["x", "y"], "b": "z"}
-        made.value |= {"Anchor": shared, "Alias": shared, "Merge": {**shared, "c": 1}}
+        shared: dict[str, Value] = {"a": ["x", "y"], "b": "z"}
+        made.value.update(Anchor=shared, Alias=shared, Merge={**shared, "c": 1})
         made.lines += [
             Line(("Anchor",), "Anchor: &one-1 {a: [x, 'y'],  b: z}  # comment"),
             Line(("Alias",), "'Alias':   *one-1 # comment"),

@@ -185,7 +185,16 @@ def test_a_change_turns_one_piece_of_text_into_another(
 def test_no_change_is_no_edit() -> None:
     document = read(MANIFEST)[0]
     assert edit(document) == ()
-    assert edit(document, Put(("kind",), "A"), Remove(("none", "here")), Remove(("list", 9))) == ()
+    assert (
+        edit(
+            document,
+            Put(("kind",), "A"),
+            Remove(("none", "here")),
+            Remove(("list", 9)),
+            Remove(("n", "o", "p")),
+        )
+        == ()
+    )
     assert revise(document, document.value) == ()
     assert revise(read("# c\n")[0], None) == ()
 
