@@ -22,6 +22,7 @@ PRIVATE = 0o600
 """Mode of a file that only its owner may read."""
 PUBLIC = 0o644
 
+_TEMPORARY = ".sealer-{}.tmp"
 _BINARY = getattr(os, "O_BINARY", 0)  # Windows opens for text without it
 
 
@@ -79,8 +80,20 @@ def remove(path: Path) -> None:
         path.unlink(missing_ok=True)
 
 
+def tidy(directory: Path) -> None:
+    """Remove temporary files that a killed process left; what they hold was never put in place.
+
+    A process that writes there at this moment may fail and has to try again.
+
+    Raises:
+        FileError: one cannot be removed.
+    """
+    for path in directory.glob(_TEMPORARY.format("*")):
+        remove(path)
+
+
 def _write_beside(path: Path, content: bytes, mode: int | None) -> Path:
-    temporary = path.parent / f".sealer-{secrets.token_hex(8)}.tmp"
+    temporary = path.parent / _TEMPORARY.format(secrets.token_hex(8))
     # A private content is never readable by others, not even briefly. Without a mode the system
     # applies the umask itself: asking for it would mean to change it for the whole process.
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | _BINARY

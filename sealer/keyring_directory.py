@@ -40,6 +40,28 @@ def load(directory: Path) -> Keyring:
         FileError: the directory or a file cannot be read.
         InvalidKey: a file is readable by others, is not a key, or is another key than it says.
     """
+    return Keyring.of(_load_key(directory, key_id) for key_id in _ids(directory))
+
+
+def load_usable(directory: Path) -> tuple[Keyring, tuple[SealerError, ...]]:
+    """Read the keys that can be read, and say what is the matter with the others.
+
+    For whoever opens: one file that is wrong must not keep all other keys from opening. Sealing
+    and renewing need to know the whole ring, and use `load`.
+
+    Raises:
+        FileError: the directory cannot be read.
+    """
+    keys, problems = [], []
+    for key_id in _ids(directory):
+        try:
+            keys.append(_load_key(directory, key_id))
+        except SealerError as error:
+            problems.append(error)
+    return Keyring.of(keys), tuple(problems)
+
+
+def _ids(directory: Path) -> list[str]:
     try:
         names = sorted(path.name for path in directory.iterdir())
     except OSError as error:
@@ -48,11 +70,7 @@ def load(directory: Path) -> Keyring:
             file=str(directory),
             hint="make one with `sealer keys init --keyring DIR`",
         ) from None
-    return Keyring.of(
-        _load_key(directory, match["id"])
-        for name in names
-        if (match := _PRIVATE_FILE.fullmatch(name))
-    )
+    return [match["id"] for name in names if (match := _PRIVATE_FILE.fullmatch(name))]
 
 
 def init(directory: Path, *, now: datetime) -> HeldKey:
