@@ -1,52 +1,86 @@
 """The embedded shell: a Git work tree is the source, a directory the target, no cluster.
 
 A pass is the same converge as in a cluster: look at what the commit asks for and at what is there,
-plan, apply, remember. A pass with nothing to do opens nothing and writes nothing. One object or
-file that is wrong never stops the others.
+plan, apply, remember. A pass with nothing to do opens nothing and writes nothing. One object, file
+or key that is wrong never stops the others.
 """
 
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Collection, Iterable, Iterator
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
-from controller import memory
+from controller.commits import Commits
 from controller.directory import TargetDirectory
-from controller.memory import Key, Memory, Remembered
+from controller.key_files import KeyFiles
+from controller.memory import Key, Memory, Problem, Remembered, StatusFile
 from controller.reconcile import Observed, Plan, conclude, is_done, plan
 from controller.settings import Settings
-from controller.sources import File, Source, Sources, collect, is_manifest, twice
-from controller.status import Ref, Status, failed
-from controller.targets import SECRET, Create, Delete, Live, Replace
-from sealer import keyring_directory
-from sealer.errors import NotOwned, SealerError
+from controller.sources import Source, Sources, twice
+from controller.status import READY, Ref, Status, failed
+from controller.targets import SECRET, SHARED_SECRET, Create, Delete, Live, Replace
+from sealer.errors import SealerError, Unavailable, UsageError
 from sealer.git.worktree import Worktree
 from sealer.keyring import Keyring
 from sealer.pinned_keys import short_id
 
-Tell = Callable[[str], None]
+_SHORT_COMMIT = 7
 
 
-@dataclass(slots=True, kw_only=True)
-class Embedded:
-    """The embedded operator.
+@dataclass(frozen=True, slots=True)
+class Voice:
+    """Where the operator speaks to whoever runs it.
 
     Attributes:
-        tell: takes one line for each thing that was done.
+        tell: takes one line for each object that was made or removed.
+        note: takes one line about a pass as a whole.
         complain: takes each error, once when it appears.
     """
 
-    worktree: Worktree
-    target: TargetDirectory
-    keyring: Path
-    settings: Settings
-    tell: Tell = field(repr=False)
-    complain: Callable[[SealerError], None] = field(repr=False)
-    _seen: tuple[str, Sources] | None = field(default=None, repr=False)
-    _failed: dict[Ref, object] = field(default_factory=dict, repr=False)
+    tell: Callable[[str], None]
+    note: Callable[[str], None]
+    complain: Callable[[SealerError], None]
+
+
+@dataclass(frozen=True, slots=True)
+class _Outcome:
+    remembered: Remembered
+    error: SealerError | None = None
+
+
+class Embedded:
+    """The embedded operator."""
+
+    def __init__(
+        self, *, source: Path, target: Path, keyring: Path, settings: Settings, voice: Voice
+    ) -> None:
+        """Open the source.
+
+        Raises:
+            GitError: it is in no work tree.
+            UsageError: values would be written among what is committed.
+        """
+        worktree = Worktree(source)
+        if target.resolve() in (worktree.root.resolve(), source.resolve()):
+            raise UsageError(
+                "target and source are the same directory",
+                file=str(target),
+                hint="values in clear need a directory of their own: --target DIR",
+            )
+        self.target = TargetDirectory(target)
+        self._commits = Commits(worktree)
+        self._keys = KeyFiles(keyring)
+        self._settings = settings
+        self._voice = voice
+        self._memory = StatusFile(target)
+        self._settled: dict[Key, tuple[object, _Outcome]] = {}
+        self._is_tidy = False
+        self._is_swept = False
+        self._said: frozenset[str] = frozenset()
+        self._noted = ""
 
     def run(self, stopped: threading.Event, interval: float) -> int:
         """Converge once (interval 0), or until told to stop; an exit code.
@@ -58,7 +92,7 @@ class Embedded:
             interval: seconds between two passes; 0 for one pass only.
 
         Raises:
-            GitError, FileError, InvalidKey: with interval 0, nothing could be looked at.
+            GitError, FileError: with interval 0, nothing could be looked at.
         """
         if not interval:
             return 0 if self.converge().all_well else 1
@@ -69,7 +103,7 @@ class Embedded:
                 complaint = ""
             except SealerError as error:
                 if str(error) != complaint:
-                    self.complain(error)
+                    self._voice.complain(error)
                 complaint = str(error)
             stopped.wait(interval)
         return 0
@@ -78,137 +112,221 @@ class Embedded:
         """Make the target as the checked-out commit says, as far as possible, and remember.
 
         Raises:
-            GitError, FileError, InvalidKey: nothing could be looked at at all.
+            GitError, FileError: nothing could be looked at at all.
         """
-        before = memory.read(self.target.root)
-        if self.worktree.head() is None:
-            return before  # an unborn branch asks for nothing, not for everything to go
-        first = self._seen is None
-        commit, wanted = self._sources()
-        keyring = keyring_directory.load(self.keyring)
-        objects = self._converge_all(wanted, keyring, before, first=first)
-        problems = {path: _line(error) for path, error in wanted.problems.items()}
-        for path, error in wanted.problems.items():
-            if first or before.problems.get(path) != problems[path]:
-                self.complain(error)
-        after = Memory(commit, objects, problems)
-        self._prune(before, after, first=first)
+        before = self._memory.read()
+        commit = self._commits.head()
+        if commit is None:  # an unborn branch asks for nothing, not for everything to go
+            self._note("no commit yet: everything stays as it is")
+            return before
+        wanted = self._commits.sources(commit)
+        keyring, problems = self._keys.load()
+        self.target.prepare()
+        problems += self._tidy()
+        outcomes = dict(self._converge_all(wanted, keyring, before))
+        outcomes |= dict(self._take_leave(before, outcomes.keys(), wanted))
+        for errors in wanted.problems.values():
+            problems += errors
+        if not wanted.problems:
+            problems += self._sweep(outcomes.keys())
+        after = Memory(
+            commit,
+            {key: outcome.remembered for key, outcome in outcomes.items()},
+            tuple(Problem(error.file, _advice(error)) for error in problems),
+        )
         if after != before:
-            memory.write(self.target.root, after)
+            self._memory.write(after)
+        failures = (outcome.error for outcome in outcomes.values())
+        self._complain([*problems, *(error for error in failures if error is not None)])
+        self._note(self._summary(after))
         return after
 
-    def _sources(self) -> tuple[str, Sources]:
-        commit = self.worktree.head() or ""
-        if self._seen is None or self._seen[0] != commit:
-            files = (
-                File(
-                    path=file.path,
-                    blob_id=file.blob_id,
-                    content=None if file.is_link else file.read(),
-                )
-                for file in (self.worktree.files(commit) if commit else ())
-                if is_manifest(file.path)
-            )
-            self._seen = (commit, collect(files))
-        return self._seen
-
     def _converge_all(
-        self, wanted: Sources, keyring: Keyring, before: Memory, *, first: bool
-    ) -> dict[Key, Remembered]:
+        self, wanted: Sources, keyring: Keyring, before: Memory
+    ) -> Iterator[tuple[Key, _Outcome]]:
         claimed_twice = twice(wanted.found)
-        objects = {}
         for source in wanted.found:
             key = (source.namespace, source.name)
-            previous = before.objects[key].status if key in before.objects else Status()
-            status, error = (
-                _failure(source, previous, claimed_twice[key])
-                if key in claimed_twice
-                else self._converge_one(source, previous, keyring)
+            known = before.objects.get(key)
+            previous = Remembered(
+                source.path,
+                known.status if known else Status(),
+                borrowed=bool(known and known.borrowed),
             )
-            if error is not None and (first or status.conditions != previous.conditions):
-                self.complain(error)
-            objects[key] = Remembered(source.path, status)
-        # What an unreadable file held is not known, so what came from it stays as it is.
-        for key, known in before.objects.items():
-            if known.source in wanted.problems and key not in objects:
-                objects[key] = known
-        return objects
+            if key in claimed_twice:
+                yield key, _failure(claimed_twice[key], previous, source)
+            else:
+                yield key, self._converge_one(source, previous, keyring)
 
-    def _converge_one(
-        self, source: Source, previous: Status, keyring: Keyring
-    ) -> tuple[Status, SealerError | None]:
+    def _converge_one(self, source: Source, previous: Remembered, keyring: Keyring) -> _Outcome:
+        key = (source.namespace, source.name)
+        try:
+            versions = [self.target.version(Ref(kind, *key)) for kind in (SECRET, SHARED_SECRET)]
+            inputs = (source, keyring, versions)
+            if key in self._settled and self._settled[key][0] == inputs:
+                return self._settled[key][1]
+            outcome = self._decide(source, previous, keyring)
+        except Unavailable as error:
+            return _failure(error, previous, source)
+        except SealerError as error:
+            outcome = _failure(error, previous, source)
+        except Exception as error:  # noqa: BLE001 - a mistake of ours must not stop the others
+            fault = SealerError(f"internal error ({type(error).__name__})", hint="please report it")
+            outcome = _failure(fault, previous, source)
+        # With the same inputs it ends the same way: it is tried again once one of them changes.
+        self._settled[key] = (inputs, outcome)
+        return outcome
+
+    def _decide(self, source: Source, previous: Remembered, keyring: Keyring) -> _Outcome:
         observed = Observed(
             manifest=source.manifest,
             namespace=source.namespace,
             name=source.name,
             uid=source.uid,
             generation=source.generation,
-            status=previous,
+            status=previous.status,
         )
-        try:
-            observed = _with_live(observed, self.target.glance)
-            inputs = (source, keyring, observed.live)
-            if self._failed.get(observed.secret) == inputs:
-                return previous, None  # a plan is a function: the same inputs fail the same way
-            if is_done(observed, keyring, self.settings):
-                return previous, None
-            observed = _with_live(observed, self.target.look)
-            decided = plan(observed, keyring, self.settings, now=datetime.now(UTC))
-            written = self.target.apply(decided.actions)
-        except SealerError as error:
-            return _failure(source, previous, error)
+        ours = set() if previous.borrowed else {item.ref for item in previous.status.written}
+        shared = self.target.look(observed.shared, remembered=observed.shared in ours)
+        observed = _with_live(observed, self.target.glance(observed.secret), shared)
+        if is_done(observed, keyring, self._settings):
+            return _Outcome(previous)
+        secret = self.target.look(observed.secret, remembered=observed.secret in ours)
+        observed = _with_live(observed, secret, shared)
+        decided = plan(observed, keyring, self._settings, now=datetime.now(UTC))
         if decided.error is not None:
-            self._failed[observed.secret] = inputs
-            return _failure(source, previous, decided.error)
-        self._report(decided, source)
-        return conclude(decided, written, observed.live), None
+            return _failure(decided.error, previous, source)
+        written = self.target.apply(decided.actions)
+        self._report(decided, source, previous.status)
+        return _Outcome(
+            replace(
+                previous,
+                status=conclude(decided, written, observed.live),
+                borrowed=_is_borrowed(decided, secret),
+            )
+        )
 
-    def _report(self, decided: Plan, source: Source) -> None:
+    def _take_leave(
+        self, before: Memory, wanted: Collection[Key], sources: Sources
+    ) -> Iterator[tuple[Key, _Outcome]]:
+        """Remove what the commit does not ask for any more; those that stay all the same."""
+        for key, known in before.objects.items():
+            if key in wanted:
+                continue
+            if known.source in sources.problems:  # what that file asks for is not known
+                yield key, _Outcome(known)
+                continue
+            try:
+                for item in known.status.written:
+                    self._remove(item.ref, remembered=not known.borrowed)
+            except SealerError as error:
+                yield key, _not_removed(error, key, known)
+
+    def _remove(self, ref: Ref, *, remembered: bool) -> None:
+        if self.target.is_ours(ref, remembered=remembered):
+            self.target.delete(ref)
+            self._voice.tell(f"{ref}  removed, no longer in Git")
+        elif self.target.version(ref) is not None:
+            self._voice.tell(f"{ref}  left where it is, as it is somebody else's")
+
+    def _tidy(self) -> tuple[SealerError, ...]:
+        if self._is_tidy:
+            return ()
+        try:
+            self.target.tidy()
+        except SealerError as error:
+            return (error,)
+        self._is_tidy = True
+        return ()
+
+    def _sweep(self, wanted: Collection[Key]) -> tuple[SealerError, ...]:
+        """Once: what is ours and neither asked for nor remembered, as after a lost status file."""
+        if self._is_swept:
+            return ()
+        errors: list[SealerError] = []
+        try:
+            stray = [ref for ref in self.target.refs() if (ref.namespace, ref.name) not in wanted]
+        except SealerError as error:
+            return (error,)
+        for ref in sorted(stray, key=str):
+            try:
+                if self.target.is_ours(ref):
+                    self._remove(ref, remembered=False)
+            except SealerError as error:
+                errors.append(error)
+        self._is_swept = not errors
+        return tuple(errors)
+
+    def _report(self, decided: Plan, source: Source, previous: Status) -> None:
         removed = {action.ref for action in decided.actions if isinstance(action, Delete)}
         made = {action.ref for action in decided.actions if isinstance(action, Create | Replace)}
         for ref in sorted(removed - made, key=str):
-            self.tell(f"{ref}  removed")
-        ready = decided.status.condition("Ready")
+            self._voice.tell(f"{ref}  removed")
+        ready = decided.status.condition(READY)
         keys = ", ".join(short_id(key) for key in decided.status.keys)
-        detail = f"({ready.message}, key {keys})" if ready and keys else ""
+        detail = f" ({ready.message}, key {keys})" if ready and keys else ""
+        is_drift = previous.is_ready and previous.observed_generation == source.generation
+        how = "repaired from" if is_drift else "from"
         for ref in sorted(made, key=str):
-            about = detail if ref.kind == SECRET else ""
-            self.tell(f"{ref}  from {source.path} {about}".rstrip())
+            self._voice.tell(f"{ref}  {how} {source.path}{detail if ref.kind == SECRET else ''}")
 
-    def _prune(self, before: Memory, after: Memory, *, first: bool) -> None:
-        """Remove what no commit asks for any more, and nothing that somebody else made."""
-        wanted = {item.ref for known in after.objects.values() for item in known.status.written}
-        gone = {
-            item.ref
-            for key, known in before.objects.items()
-            if key not in after.objects
-            for item in known.status.written
-        }
-        if first and not after.problems:
-            names = {(namespace, name) for namespace, name in after.objects}
-            gone |= {ref for ref in self.target.owned() if (ref.namespace, ref.name) not in names}
-        for ref in sorted(gone - wanted, key=str):
-            try:
-                live = self.target.look(ref)
-                if live is not None and live.owners:
-                    self.target.delete(ref)
-                    self.tell(f"{ref}  removed, no longer in Git")
-            except NotOwned:
-                continue  # somebody put a file of their own there
-            except SealerError as error:
-                self.complain(error)
+    def _complain(self, errors: Iterable[SealerError]) -> None:
+        lines = {f"{error}\n{error.hint}": error for error in errors}
+        for line, error in lines.items():
+            if line not in self._said:
+                self._voice.complain(error)
+        self._said = frozenset(lines)
 
+    def _note(self, text: str) -> None:
+        if text != self._noted:
+            self._voice.note(text)
+        self._noted = text
 
-def _with_live(observed: Observed, look: Callable[[Ref], Live | None]) -> Observed:
-    found = {ref: look(ref) for ref in (observed.secret, observed.shared)}
-    return replace(observed, live={ref: live for ref, live in found.items() if live is not None})
+    def _summary(self, memory: Memory) -> str:
+        total = len(memory.objects)
+        open_ = sum(item.status.is_ready for item in memory.objects.values())
+        says = f"{_count(total, 'SealedSecret')}, "
+        says += "all open" if open_ == total else f"{open_} open, {total - open_} not"
+        if not total:
+            says = "no SealedSecret"
+        if memory.problems:
+            says += f", {_count(len(memory.problems), 'problem')} with files"
+        where = "" if memory.all_well else f"; see {self._memory.path}"
+        return f"commit {memory.commit[:_SHORT_COMMIT]}: {says}{where}"
 
 
-def _failure(source: Source, previous: Status, error: SealerError) -> tuple[Status, SealerError]:
-    located = error.at(file=source.path, obj=f"SealedSecret {source.namespace}/{source.name}")
-    now = datetime.now(UTC)
-    return failed(previous, located, generation=source.generation, now=now), located
+def _with_live(observed: Observed, *live: Live | None) -> Observed:
+    return replace(observed, live={each.ref: each for each in live if each is not None})
 
 
-def _line(error: SealerError) -> str:
-    return f"{error}; {error.hint}" if error.hint else str(error)
+def _is_borrowed(decided: Plan, secret: Live | None) -> bool:
+    """Whether the Secret stays somebody else's: patched only, and without an owner of ours."""
+    made = [action for action in decided.actions if isinstance(action, Create | Replace)]
+    owners = [action.owner for action in made if action.ref.kind == SECRET]
+    if owners:
+        return owners[-1] is None
+    return secret is not None and not secret.owners
+
+
+def _failure(error: SealerError, previous: Remembered, source: Source) -> _Outcome:
+    generation = source.generation
+    status = failed(previous.status, error, generation=generation, now=datetime.now(UTC))
+    obj = f"SealedSecret {source.namespace}/{source.name}"
+    return _Outcome(replace(previous, status=status), error.at(file=source.place, obj=obj))
+
+
+def _not_removed(error: SealerError, key: Key, known: Remembered) -> _Outcome:
+    generation = known.status.observed_generation
+    status = failed(known.status, error, generation=generation, now=datetime.now(UTC))
+    return _Outcome(replace(known, status=status), error.at(obj=f"SealedSecret {'/'.join(key)}"))
+
+
+def _advice(error: SealerError) -> str:
+    """The error without its file, which stands beside it, and with what to do."""
+    where = [error.obj, f"key {error.key}" if error.key else ""]
+    text = ": ".join([part for part in where if part] + [error.message])
+    return f"{text}; {error.hint}" if error.hint else text
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number} {what}" if number == 1 else f"{number} {what}s"
