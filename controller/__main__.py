@@ -51,7 +51,11 @@ def main(
     """Open SealedSecrets into Secrets and SharedSecrets, and keep those true."""
     if source is None or target is None or keyring is None:
         raise click.UsageError("--source, --target and --keyring are needed")
-    settings = Settings(allowed_scopes=frozenset(map(Scope, allowed_scopes)), offer_rewrapped=False)
+    settings = Settings(
+        allowed_scopes=frozenset(map(Scope, allowed_scopes)),
+        allow_own_namespace=True,  # no keys are kept in a namespace here
+        offer_rewrapped=False,  # `sealer reseal --keyring` has the keys themselves
+    )
     stopped = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stopped.set())
@@ -70,29 +74,31 @@ def _embedded(
     stopped: threading.Event,
     interval: float,
 ) -> int:
-    from controller.directory import TargetDirectory  # noqa: PLC0415 - same
-    from controller.embedded import Embedded  # noqa: PLC0415 - same
-    from sealer.git.worktree import Worktree  # noqa: PLC0415 - a cluster needs no Git
+    from controller.embedded import Embedded, Voice  # noqa: PLC0415 - a cluster needs no Git
 
-    worktree = Worktree(source)
-    operator = Embedded(
-        worktree=worktree,
-        target=TargetDirectory(target),
-        keyring=keyring,
-        settings=settings,
-        tell=click.echo,
+    voice = Voice(
+        tell=lambda text: click.echo(_printable(text)),
+        note=lambda text: click.echo(_printable(text), err=True),
         complain=_complain,
     )
-    try:
-        return operator.run(stopped, interval)
-    finally:
-        worktree.close()
+    operator = Embedded(
+        source=source, target=target, keyring=keyring, settings=settings, voice=voice
+    )
+    return operator.run(stopped, interval)
 
 
 def _complain(error: SealerError) -> None:
-    click.echo(f"error: {error}", err=True)
+    click.echo(f"error: {_printable(str(error))}", err=True)
     if error.hint:
-        click.echo(f"hint: {error.hint}", err=True)
+        click.echo(f"hint: {_printable(error.hint)}", err=True)
+
+
+def _printable(text: str) -> str:
+    """Names of files come from Git, and must not move the cursor of a terminal."""
+    return "".join(
+        character if character.isprintable() else character.encode("unicode_escape").decode()
+        for character in text
+    )
 
 
 if __name__ == "__main__":
