@@ -128,6 +128,22 @@ def pair(
     return result
 
 
+def placed(metadata: Metadata, namespace: str, *, what: str) -> Metadata:
+    """Fill in the namespace that is asked for where an object, `what`, names none.
+
+    Raises:
+        InvalidManifest: it names another one.
+    """
+    if namespace and metadata.namespace not in ("", namespace):
+        raise InvalidManifest(
+            f"says {metadata.namespace}, and -n says {namespace}",
+            obj=what,
+            key="metadata.namespace",
+            hint="leave out -n (SEALER_NAMESPACE), or mend the manifest",
+        )
+    return replace(metadata, namespace=metadata.namespace or namespace)
+
+
 def _read(at: Found, *, namespace: str, kind: Kind | None) -> Secret | SharedSecret | None:
     if not is_plaintext(at.value):
         return None
@@ -135,7 +151,7 @@ def _read(at: Found, *, namespace: str, kind: Kind | None) -> Secret | SharedSec
         if at.value["kind"] == Kind.SHARED_SECRET:
             return _read_shared(at.value, namespace=namespace, kind=kind)
         secret = read_secret(at.value)
-        return replace(secret, metadata=_placed(secret.metadata, namespace, what=str(secret)))
+        return replace(secret, metadata=placed(secret.metadata, namespace, what=str(secret)))
     except SealerError as error:
         raise at.located(error) from None
 
@@ -175,7 +191,7 @@ def _read_shared(document: object, *, namespace: str, kind: Kind | None) -> Shar
             hint="a SealedSecret has no field for a second name: remove secretName, and give the "
             "Secret the name of the SharedSecret",
         )
-    metadata = _placed(_travelling(shared.metadata), namespace, what=str(shared))
+    metadata = placed(_travelling(shared.metadata), namespace, what=str(shared))
     return replace(shared, metadata=metadata)
 
 
@@ -206,17 +222,6 @@ def _generates_name(metadata: object) -> bool:
 def _travelling(metadata: Metadata) -> Metadata:
     kept = {name: text for name, text in metadata.annotations.items() if name != LAST_APPLIED}
     return replace(metadata, annotations=kept)
-
-
-def _placed(metadata: Metadata, namespace: str, *, what: str) -> Metadata:
-    if namespace and metadata.namespace not in ("", namespace):
-        raise InvalidManifest(
-            f"says {metadata.namespace}, and -n says {namespace}",
-            obj=what,
-            key="metadata.namespace",
-            hint="leave out -n (SEALER_NAMESPACE), or mend the manifest",
-        )
-    return replace(metadata, namespace=metadata.namespace or namespace)
 
 
 def _values(fields: Fields, name: str) -> dict[str, str]:

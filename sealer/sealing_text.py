@@ -66,8 +66,12 @@ def seal_sources(sources: Sequence[Source], order: Order) -> list[SealedSource]:
         for source, found in zip(sources, objects, strict=True)
     ]
     if not any(source.sealed for source in sealed):
-        names = ", ".join(source.name for source in sources)
-        raise InvalidManifest("there is no Secret to seal", file=names)
+        again = any(at.is_sealed() for found in objects for at in found)
+        raise InvalidManifest(
+            "there is no Secret to seal",
+            file=", ".join(source.name for source in sources),
+            hint="what is here is sealed already" if again else "",
+        )
     return sealed
 
 

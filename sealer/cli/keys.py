@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import cast
 
 import click
 
@@ -11,6 +12,7 @@ from sealer import keyring_directory
 from sealer.cli import options
 from sealer.cli.output import Destination, Terminal
 from sealer.keyring import HeldKey
+from sealer.manifests.documents import Data, Quoted, dump, dump_json
 from sealer.manifests.times import format_time
 from sealer.pinned_keys import PinnedKey, short_id
 
@@ -47,12 +49,16 @@ def renew(*, keyring: Path | None, terminal: Terminal) -> None:
 
 @options.command("list", examples="sealer keys list --keyring keyring -o json\n")
 @options.keyring
-@options.output_format("json", text="Print a report for programs, with whole ids and all times.")
+@options.output_format(
+    "json", "yaml", text="Print a report for programs, with whole ids and all times."
+)
 def list_(*, keyring: Path | None, output_format: str | None, terminal: Terminal) -> None:
     """List the keys, oldest first."""
     held = keyring_directory.load(options.require_keyring(keyring)).keys
-    if output_format == "json":
-        terminal.json([{"id": key.id, **key.record.to_manifest()} for key in held])
+    if output_format:
+        report = [{"id": Quoted(key.id), **key.record.to_manifest()} for key in held]
+        written = dump_json if output_format == "json" else dump
+        terminal.result(written(cast("Data", report)))
         return
     terminal.table(
         ("KEY", "ORDINAL", "STATE", "CREATED"),

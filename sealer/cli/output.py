@@ -51,16 +51,17 @@ class Terminal:
 
     def counted(self, items: Iterable[_Item], what: str) -> Iterator[_Item]:
         """The items, with a count of them on stderr while a terminal waits for long."""
-        shown = not self.quiet and sys.stderr.isatty()
+        watched = not self.quiet and sys.stderr.isatty()
         next_look = monotonic() + _PATIENCE_SECONDS
-        number = 0
+        shown = ""
         for number, item in enumerate(items, 1):
             yield item
-            if shown and monotonic() >= next_look:
-                click.echo(f"\r{count(number, what)} …", nl=False, err=True)
+            if watched and monotonic() >= next_look:
+                shown = f"{count(number, what)} …"
+                click.echo(f"\r{shown}", nl=False, err=True)
                 next_look = monotonic() + _BLINK_SECONDS
-        if shown and number:
-            click.echo("\r\x1b[K", nl=False, err=True)
+        if shown:
+            click.echo(f"\r{' ' * len(shown)}\r", nl=False, err=True)
 
     def fail(self, error: SealerError) -> None:
         """Show an error that does not end the command."""

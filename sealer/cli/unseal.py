@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import shlex
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from sealer import files, plaintext
@@ -37,6 +37,7 @@ class Arguments:
     filenames: tuple[str, ...]
     keyring: Path | None
     private_keys: tuple[Path, ...]
+    namespace: str
     output_format: str
     destination: str | None
     force: bool
@@ -47,6 +48,7 @@ class Arguments:
 @options.filenames
 @options.keyring
 @options.private_keys
+@options.namespace
 @options.output_format(
     "yaml", "json", "env", default="yaml", text="yaml (the default), json, or env: KEY=VALUE lines."
 )
@@ -67,7 +69,11 @@ def command(arguments: Arguments, terminal: Terminal) -> None:
         for item in read_inputs(names, mentioning="SealedSecret", terminal=terminal)
         for at in item.parse().objects()
     ]
-    opened = [_open(at, unwrappers) for at in found if _is_sealed(at, terminal)]
+    opened = [
+        _open(at, unwrappers, namespace=arguments.namespace)
+        for at in found
+        if _is_sealed(at, terminal)
+    ]
     if not opened:
         raise InvalidManifest("there is no SealedSecret here", file=", ".join(names) or "<stdin>")
     if arguments.output_format == "env":
@@ -86,9 +92,11 @@ def _is_sealed(at: Found, terminal: Terminal) -> bool:
     return at.is_sealed()
 
 
-def _open(at: Found, unwrappers: dict[str, Unwrapper]) -> Opened:
+def _open(at: Found, unwrappers: dict[str, Unwrapper], *, namespace: str) -> Opened:
+    sealed = at.sealed()
     try:
-        return unseal(at.sealed(), unwrappers)
+        metadata = plaintext.placed(sealed.metadata, namespace, what=str(sealed))
+        return unseal(replace(sealed, metadata=metadata), unwrappers)
     except SealerError as error:
         raise at.located(error) from None
 

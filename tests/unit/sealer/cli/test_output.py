@@ -71,7 +71,14 @@ def test_long_work_is_counted_on_a_terminal_and_the_count_is_wiped_away(
     seconds = iter(range(100))
     monkeypatch.setattr(output, "monotonic", lambda: next(seconds))
     assert list(Terminal(quiet=False).counted("ab", "file")) == ["a", "b"]
-    assert tty.told() == "\r1 file …\r2 files …\r\x1b[K"
+    assert tty.told() == "\r1 file …\r2 files …\r         \r"
+
+
+def test_short_work_is_not_counted(monkeypatch: pytest.MonkeyPatch) -> None:
+    tty = _stderr_is_a_terminal(monkeypatch)
+    monkeypatch.setattr(output, "monotonic", lambda: 0.0)
+    assert list(Terminal(quiet=False).counted("ab", "file")) == ["a", "b"]
+    assert tty.told() == ""
 
 
 @pytest.mark.parametrize(("quiet", "terminal"), [(True, True), (False, False)])
