@@ -9,27 +9,42 @@ from pathlib import Path
 
 import click
 
-from controller.settings import Settings
+from controller.logs import LogFormat
+from controller.settings import ClusterSettings, Settings
 from sealer.crypto.scope import Scope
 from sealer.errors import SealerError
 
 _INTERVAL_SECONDS = 1.0
+_DEFAULTS = ClusterSettings()
+_LEVELS = ("debug", "info", "warning", "error")
 
 
-@click.command(context_settings={"auto_envvar_prefix": "SEALER", "show_default": True})
+@click.command(
+    context_settings={
+        "auto_envvar_prefix": "SEALER",
+        "show_default": True,
+        "help_option_names": ["-h", "--help"],
+    }
+)
 @click.option(
     "--source",
     type=click.Path(path_type=Path),
-    help="Git work tree; what is committed there is opened.",
+    help="Embedded: Git work tree; what is committed there is opened.",
 )
-@click.option("--target", type=click.Path(path_type=Path), help="Directory for what comes out.")
-@click.option("--keyring", type=click.Path(path_type=Path), help="Directory with the keys.")
-@click.option("--once", is_flag=True, help="Make one pass and exit, with 1 if anything is wrong.")
+@click.option(
+    "--target", type=click.Path(path_type=Path), help="Embedded: directory for what comes out."
+)
+@click.option(
+    "--keyring", type=click.Path(path_type=Path), help="Embedded: directory with the keys."
+)
+@click.option(
+    "--once", is_flag=True, help="Embedded: make one pass and exit, with 1 if anything is wrong."
+)
 @click.option(
     "--interval",
     type=click.FloatRange(min=0.1),
     default=_INTERVAL_SECONDS,
-    help="Seconds between two looks at the work tree.",
+    help="Embedded: seconds between two looks at the work tree.",
 )
 @click.option(
     "--allowed-scope",
@@ -39,6 +54,63 @@ _INTERVAL_SECONDS = 1.0
     default=list(Scope),
     help="Scopes that are opened at all; may be repeated.",
 )
+@click.option(
+    "--controller-namespace",
+    default=Settings().controller_namespace,
+    help="Where the controller and its keys are.",
+)
+@click.option(
+    "--allow-own-namespace",
+    is_flag=True,
+    help="Open SealedSecrets in the controller's namespace too.",
+)
+@click.option(
+    "--listen", default=_DEFAULTS.listen, help="HOST:PORT of /healthz, /readyz and /metrics."
+)
+@click.option(
+    "--workers",
+    type=click.IntRange(1, 512),
+    default=_DEFAULTS.workers,
+    help="Objects that are worked on at a time, one request each.",
+)
+@click.option(
+    "--resync",
+    type=click.FloatRange(min=1),
+    default=_DEFAULTS.resync,
+    help="Seconds after which every object is looked at without a cause.",
+)
+@click.option(
+    "--retry-max",
+    type=click.FloatRange(min=0.1),
+    default=_DEFAULTS.retry_max,
+    help="Longest wait, in seconds, before what failed is tried again.",
+)
+@click.option(
+    "--leader-elect/--no-leader-elect",
+    default=_DEFAULTS.leader_elect,
+    help="Wait for the Lease before working, so that one of several replicas works.",
+)
+@click.option(
+    "--lease-duration",
+    type=click.FloatRange(min=1),
+    default=_DEFAULTS.lease_duration,
+    help="Seconds that a replica which is gone is waited for.",
+)
+@click.option(
+    "--kubeconfig",
+    type=click.Path(path_type=Path),
+    help="Outside of a cluster; else the pod's service account, KUBECONFIG or ~/.kube/config.",
+)
+@click.option("--context", default="", help="Context of the kubeconfig; else its current one.")
+@click.option(
+    "--log-format",
+    type=click.Choice(list(LogFormat)),
+    default=LogFormat.TEXT,
+    help="How log lines look.",
+)
+@click.option(
+    "--log-level", type=click.Choice(_LEVELS), default="info", help="The least that is logged."
+)
 def main(
     *,
     source: Path | None,
@@ -47,35 +119,55 @@ def main(
     once: bool,
     interval: float,
     allowed_scopes: tuple[str, ...],
+    controller_namespace: str,
+    allow_own_namespace: bool,
+    log_format: str,
+    log_level: str,
+    **options: object,
 ) -> None:
-    """Open SealedSecrets into Secrets and SharedSecrets, and keep those true."""
-    if source is None or target is None or keyring is None:
-        raise click.UsageError("--source, --target and --keyring are needed")
+    """Open SealedSecrets into Secrets and SharedSecrets, and keep those true.
+
+    With --source, --target and --keyring from a Git work tree into a directory; otherwise in a
+    Kubernetes cluster. Every option can also be given as SEALER_….
+    """
+    embedded = source is not None
     settings = Settings(
+        controller_namespace=controller_namespace,
         allowed_scopes=frozenset(map(Scope, allowed_scopes)),
-        allow_own_namespace=True,  # no keys are kept in a namespace here
-        offer_rewrapped=False,  # `sealer reseal --keyring` has the keys themselves
+        allow_own_namespace=allow_own_namespace or embedded,  # no keys are in a namespace there
+        offer_rewrapped=not embedded,  # `sealer reseal --keyring` has the keys themselves
     )
-    stopped = threading.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: stopped.set())
     try:
-        sys.exit(_embedded(source, target, keyring, settings, stopped, 0 if once else interval))
+        if source is None and target is None and keyring is None:
+            _in_cluster(settings, options, log_format, log_level)
+        elif source is None or target is None or keyring is None:
+            raise click.UsageError("--source, --target and --keyring are needed together")
+        else:
+            sys.exit(_embedded(source, target, keyring, settings, 0 if once else interval))
     except SealerError as error:
         _complain(error)
         sys.exit(error.exit_code)
 
 
+def _in_cluster(
+    settings: Settings, options: dict[str, object], log_format: str, log_level: str
+) -> None:
+    import asyncio  # noqa: PLC0415 - the embedded mode needs none of this
+
+    from controller import clustered, logs  # noqa: PLC0415 - same
+
+    logs.start(LogFormat(log_format), log_level)
+    asyncio.run(clustered.run(settings, ClusterSettings(**options)))  # type: ignore[arg-type]
+
+
 def _embedded(
-    source: Path,
-    target: Path,
-    keyring: Path,
-    settings: Settings,
-    stopped: threading.Event,
-    interval: float,
+    source: Path, target: Path, keyring: Path, settings: Settings, interval: float
 ) -> int:
     from controller.embedded import Embedded, Voice  # noqa: PLC0415 - a cluster needs no Git
 
+    stopped = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stopped.set())
     voice = Voice(
         tell=lambda text: click.echo(_printable(text)),
         note=lambda text: click.echo(_printable(text), err=True),

@@ -7,6 +7,7 @@ is recognised without opening anything, so a restart costs no decryption.
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -28,7 +29,15 @@ from sealer.crypto.scope import Kind
 from sealer.decoding import binding_of
 from sealer.errors import InvalidManifest, Refused, SealerError
 from sealer.keyring import Keyring
-from sealer.manifests.models import Manifest, Recipient, SealedSecret, Secret, SharedSecret
+from sealer.manifests.models import (
+    Entry,
+    Manifest,
+    Metadata,
+    Recipient,
+    SealedSecret,
+    Secret,
+    SharedSecret,
+)
 from sealer.opening import Opened, produce_shared, unseal
 from sealer.resealing import rewrap, stale_entries
 
@@ -95,7 +104,12 @@ def plan(observed: Observed, keyring: Keyring, settings: Settings, *, now: datet
             message=_describe(opened),
             now=now,
         )
-        status = replace(status, keys=opened.keys, rewrapped=_offers(sealed, keyring, settings))
+        offers = (
+            observed.status.rewrapped  # those still hold, and others would only look different
+            if _offers_are_current(observed.status, sealed, keyring, settings)
+            else _offers(sealed, keyring, settings)
+        )
+        status = replace(status, keys=opened.keys, rewrapped=offers)
     except SealerError as error:
         return Plan(
             status=says.failed(observed.status, error, generation=observed.generation, now=now),
@@ -116,17 +130,50 @@ def conclude(plan: Plan, written: Mapping[Ref, Written], live: Mapping[Ref, Live
     return replace(plan.status, written=tuple(known[ref] for ref in plan.wants))
 
 
-def is_done(observed: Observed, keyring: Keyring, settings: Settings) -> bool:
+def is_done(
+    observed: Observed,
+    keyring: Keyring,
+    settings: Settings,
+    *,
+    sealed: SealedSecret | None = None,
+) -> bool:
     """Whether there is nothing to do, told without a key and without the content of live Secrets.
 
     A False may still turn out to be nothing to do.
+
+    Args:
+        observed: the object; its manifest is not looked at where `sealed` is given.
+        keyring: the keys there are.
+        settings: what is allowed.
+        sealed: the manifest as `outline` gives it.
     """
     try:
-        sealed = SealedSecret.read(observed.manifest)
+        sealed = sealed or SealedSecret.read(observed.manifest)
         _check_allowed(sealed, settings)
     except SealerError:
         return False
     return is_settled(observed, sealed, keyring, settings)
+
+
+def outline(sealed: SealedSecret) -> SealedSecret:
+    """A manifest without what only opening needs: little enough to keep of every object."""
+    metadata = Metadata(namespace=sealed.metadata.namespace, name=sealed.metadata.name)
+    seals = {
+        entry_id: Entry(
+            sealed_at="",
+            commitment="",
+            recipients=tuple(Recipient(sys.intern(each.key), "") for each in entry.recipients),
+        )
+        for entry_id, entry in sealed.seals.items()
+    }
+    template = replace(sealed.template, data={})
+    return SealedSecret(
+        metadata=metadata,
+        scope=sealed.scope,
+        seals=seals,
+        encrypted_data={entry_id: entry_id for entry_id in _used_entries(sealed)},
+        template=template,
+    )
 
 
 def is_settled(
@@ -251,7 +298,13 @@ def _stale(sealed: SealedSecret, keyring: Keyring, settings: Settings) -> tuple[
     newest = keyring.newest()
     if newest is None or not settings.offer_rewrapped:
         return ()
-    return stale_entries(sealed, newest=newest.id, own=frozenset(keyring.unwrappers))
+    stale = stale_entries(sealed, newest=newest.id, own=frozenset(keyring.unwrappers))
+    used = _used_entries(sealed)  # what no item refers to is ignored (docs/format.md)
+    return tuple(entry_id for entry_id in stale if entry_id in used)
+
+
+def _used_entries(sealed: SealedSecret) -> set[str]:
+    return {text.partition(":")[0] for text in sealed.encrypted_data.values()}
 
 
 def _describe(opened: Opened) -> str:

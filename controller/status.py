@@ -7,7 +7,7 @@ as good as absent, and is written anew.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
@@ -143,6 +143,16 @@ class Status:
         ready = self.condition(READY)
         return ready is not None and ready.status
 
+    def outline(self) -> Status:
+        """What is looked at again: without the data keys that are offered."""
+        return replace(
+            self,
+            rewrapped={
+                entry: tuple(Recipient(recipient.key, "") for recipient in recipients)
+                for entry, recipients in self.rewrapped.items()
+            },
+        )
+
     def with_conditions(self, *conditions: Condition, now: datetime) -> Status:
         """Set exactly these conditions; the time of one that keeps its status stays."""
         return replace(
@@ -155,6 +165,22 @@ class Status:
     def _since(self, new: Condition, now: datetime) -> str:
         old = self.condition(new.type)
         return old.since if old and old.since and old.status == new.status else format_time(now)
+
+
+def conditions_since(
+    before: object, conditions: Iterable[Condition], *, now: datetime
+) -> list[Manifest]:
+    """Conditions as they stand in a status of any kind; what stays true keeps its time.
+
+    Args:
+        before: the conditions that stand there now, as the API server has them.
+        conditions: the new ones.
+        now: for those that change.
+    """
+    previous = Status.read({"conditions": before}, namespace="")
+    return [
+        item.to_manifest() for item in previous.with_conditions(*conditions, now=now).conditions
+    ]
 
 
 def opened(previous: Status, *, generation: int, message: str, now: datetime) -> Status:
@@ -195,9 +221,9 @@ def failed(previous: Status, error: SealerError, *, generation: int, now: dateti
 
 
 def _message(error: SealerError) -> str:
-    place = f"key {error.key}: " if error.key else ""
+    where = [error.file, f"key {error.key}" if error.key else ""]
     advice = f"; {error.hint}" if error.hint else ""
-    text = f"{place}{error.message}{advice}"
+    text = ": ".join([part for part in where if part] + [error.message]) + advice
     return text if len(text) <= _MAX_MESSAGE else text[: _MAX_MESSAGE - 1] + "…"
 
 

@@ -14,6 +14,7 @@ from controller.status import Ref
 from sealer.errors import NotOwned
 from sealer.manifests.models import API_VERSION, GROUP, OPAQUE, Manifest, Metadata, Secret
 from sealer.manifests.models import SharedSecret as Shared
+from sealer.manifests.writing import Data
 from sealer.plaintext import to_manifest
 
 SECRET = "Secret"  # noqa: S105 - the name of a kind
@@ -55,6 +56,7 @@ class Live:
         patched: data keys that the operator put into it by patching.
         secret: its content, for a Secret. Only `metadata` and `type` are looked at for ownership.
         shared: its content, for a SharedSecret.
+        kept: finalizers and owner references of others, as they stand in its metadata.
     """
 
     ref: Ref
@@ -65,6 +67,7 @@ class Live:
     patched: frozenset[str] = frozenset()
     secret: Secret | None = None
     shared: Shared | None = None
+    kept: Manifest = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -133,7 +136,7 @@ def secret_actions(secret: Secret, live: Live | None, owner: Owner) -> list[Acti
     return [
         Replace(
             ref=ref,
-            manifest=secret_manifest(desired),
+            manifest=_keeping(secret_manifest(desired), live),
             owner=owner if takes_over else None,
             uid=live.uid,
             resource_version=live.resource_version,
@@ -163,7 +166,7 @@ def shared_actions(shared: Shared, live: Live | None, owner: Owner) -> list[Acti
     return [
         Replace(
             ref=ref,
-            manifest=desired,
+            manifest=_keeping(desired, live),
             owner=owner,
             uid=live.uid,
             resource_version=live.resource_version,
@@ -177,11 +180,29 @@ def secret_manifest(secret: Secret) -> Manifest:
 
 
 def owned_manifest(manifest: Manifest, owner: Owner | None) -> Manifest:
-    """The manifest with its owner reference."""
+    """The manifest with its owner reference; there can be only one that is the controller."""
     metadata = manifest["metadata"]
     if owner is None or not isinstance(metadata, Mapping):
         return manifest
-    return manifest | {"metadata": {**metadata, "ownerReferences": [owner.to_manifest()]}}
+    others = [
+        other
+        for other in _mappings(metadata.get("ownerReferences"))
+        if other.get("uid") != owner.uid and not other.get("controller")
+    ]
+    references = [*others, owner.to_manifest()]
+    return manifest | {"metadata": {**metadata, "ownerReferences": references}}
+
+
+def _keeping(manifest: Manifest, live: Live) -> Manifest:
+    metadata = manifest["metadata"]
+    if not live.kept or not isinstance(metadata, Mapping):
+        return manifest
+    return manifest | {"metadata": {**metadata, **live.kept}}
+
+
+def _mappings(value: Data) -> list[Mapping[str, Data]]:
+    items = value if isinstance(value, list) else []
+    return [item for item in items if isinstance(item, Mapping)]
 
 
 def _needs_new(live: Secret, desired: Secret) -> bool:

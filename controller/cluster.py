@@ -1,0 +1,191 @@
+"""A cluster as the place where Secrets and SharedSecrets are: look at them, change them.
+
+Every change holds only if the object is still the one that was seen; if it is not, `Changed` says
+that it is to be looked at and planned for again. Answers are asked for without content where that
+is not needed, so that values do not travel back.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+from urllib.parse import quote
+
+from controller.apiserver import CONFLICT, JSON_PATCH, METADATA, NOT_FOUND, Answer, ApiServer
+from controller.live import FIELD_MANAGER, read_live
+from controller.status import Ref, Status, Written
+from controller.targets import (
+    SECRET,
+    SHARED_SECRET,
+    Action,
+    Create,
+    Delete,
+    Live,
+    Owner,
+    Replace,
+    owned_manifest,
+)
+from controller.watching import Key
+from sealer.manifests.models import API_VERSION, Manifest
+
+GROUP_PATH = f"/apis/{API_VERSION}"
+SEALED_SECRETS = "sealedsecrets"
+_RESOURCES = {SECRET: "secrets", SHARED_SECRET: "sharedsecrets", "SealingKey": "sealingkeys"}
+_MANAGER = {"fieldManager": FIELD_MANAGER}
+
+Object = Mapping[str, Any]
+
+
+class Changed(Exception):
+    """An object is not as it was seen; look again."""
+
+
+@dataclass(frozen=True, slots=True)
+class Cluster:
+    """A cluster.
+
+    Attributes:
+        api: sends the requests.
+        wrote: is told each write that was done: kind and verb.
+    """
+
+    api: ApiServer
+    wrote: Callable[[str, str], None] = field(default=lambda _kind, _verb: None)
+
+    async def look(self, ref: Ref) -> Live | None:
+        """An object with its content, or None where there is none.
+
+        Raises:
+            ClusterError: it cannot be read, or is being deleted.
+            Rejected: reading it is not allowed.
+        """
+        answer = await self.api.request("GET", path_of(ref))
+        if answer.status == NOT_FOUND:
+            return None
+        _check(answer, f"to read {ref}")
+        return read_live(ref, answer.body)
+
+    async def sealed_secret(self, key: Key) -> Object | None:
+        """A SealedSecret, or None where there is none.
+
+        Raises:
+            ClusterError, Rejected: it cannot be read.
+        """
+        answer = await self.api.request("GET", sealed_path(key))
+        if answer.status == NOT_FOUND:
+            return None
+        _check(answer, f"to read SealedSecret {key}")
+        body: Object = answer.body
+        return body
+
+    async def apply(self, actions: Iterable[Action]) -> dict[Ref, Written]:
+        """Carry out actions in their order.
+
+        Raises:
+            Changed: an object is not as it was when the actions were planned.
+            ClusterError: the API server failed or cannot be reached; try again.
+            Rejected: it refuses; trying again alone does not help.
+        """
+        written: dict[Ref, Written] = {}
+        for action in actions:
+            match action:
+                case Delete():
+                    await self._delete(action)
+                    written.pop(action.ref, None)
+                case Create() | Replace():
+                    written[action.ref] = await self._write(action, written)
+        return written
+
+    async def write_status(self, key: Key, version: str, status: Status) -> str:
+        """Replace the status of a SealedSecret that is still at a version; its new version.
+
+        Raises:
+            Changed: it is not at that version any more, or gone.
+            ClusterError, Rejected: it cannot be written.
+        """
+        answer = await self.api.request(
+            "PATCH",
+            f"{sealed_path(key)}/status",
+            status_patch(version, status.to_manifest()),
+            content_type=JSON_PATCH,
+            accept=METADATA,
+            params=_MANAGER,
+        )
+        if answer.status in (CONFLICT, NOT_FOUND):
+            raise Changed
+        _check(answer, f"to write the status of SealedSecret {key}")
+        self.wrote("SealedSecret", "status")
+        return str(answer.body["metadata"]["resourceVersion"])
+
+    async def _write(self, action: Create | Replace, written: Mapping[Ref, Written]) -> Written:
+        manifest = owned_manifest(action.manifest, _resolved(action, written))
+        if isinstance(action, Replace):
+            metadata = manifest["metadata"]
+            assert isinstance(metadata, Mapping)  # noqa: S101 - made by us
+            identity = {"uid": action.uid, "resourceVersion": action.resource_version}
+            manifest = manifest | {"metadata": {**metadata, **identity}}
+            method, path, verb = "PUT", path_of(action.ref), "replace"
+        else:
+            method, path, verb = "POST", path_of(action.ref).rpartition("/")[0], "create"
+        answer = await self.api.request(method, path, manifest, accept=METADATA, params=_MANAGER)
+        if answer.status == CONFLICT or (method == "PUT" and answer.status == NOT_FOUND):
+            raise Changed
+        _check(answer, f"to {verb} {action.ref}")
+        self.wrote(action.ref.kind, verb)
+        metadata = answer.body["metadata"]
+        return Written(
+            ref=action.ref, uid=metadata["uid"], resource_version=metadata["resourceVersion"]
+        )
+
+    async def _delete(self, action: Delete) -> None:
+        options = {
+            "apiVersion": "v1",
+            "kind": "DeleteOptions",
+            "propagationPolicy": "Background",
+            "preconditions": {"uid": action.uid},
+        }
+        answer = await self.api.request("DELETE", path_of(action.ref), options, accept=METADATA)
+        if answer.status == NOT_FOUND:
+            return
+        if answer.status == CONFLICT:
+            raise Changed
+        _check(answer, f"to delete {action.ref}")
+        self.wrote(action.ref.kind, "delete")
+
+
+def path_of(ref: Ref) -> str:
+    """Where an object stands at the API server."""
+    prefix = "/api/v1" if ref.kind == SECRET else GROUP_PATH
+    return _path(prefix, _RESOURCES[ref.kind], Key(ref.namespace, ref.name))
+
+
+def sealed_path(key: Key) -> str:
+    """Where a SealedSecret stands."""
+    return _path(GROUP_PATH, SEALED_SECRETS, key)
+
+
+def status_patch(version: str, status: Manifest) -> list[Manifest]:
+    """The JSON patch that replaces a whole status, if the object is still at that version."""
+    return [
+        {"op": "replace", "path": "/metadata/resourceVersion", "value": version},
+        {"op": "add", "path": "/status", "value": status},
+    ]
+
+
+def _path(prefix: str, resource: str, key: Key) -> str:
+    place = f"/namespaces/{quote(key.namespace)}" if key.namespace else ""
+    return f"{prefix}{place}/{resource}/{quote(key.name)}"
+
+
+def _resolved(action: Create | Replace, written: Mapping[Ref, Written]) -> Owner | None:
+    """The owner; one that was made a moment ago has its uid since then."""
+    owner = action.owner
+    if owner is None or owner.uid:
+        return owner
+    return replace(owner, uid=written[Ref(owner.kind, action.ref.namespace, owner.name)].uid)
+
+
+def _check(answer: Answer, what: str) -> None:
+    if not answer.ok:
+        raise answer.error(what)

@@ -1,0 +1,133 @@
+"""The only place where kopf is: it watches our own kinds, and what it sees goes into the engine.
+
+Handlers are `on.event` handlers that return nothing. The other ones make kopf copy objects and
+exception texts into annotations, and return values into the status. Everything of kopf that writes
+(peering, finalizers, events) is off.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+import aiohttp
+import kopf
+
+from controller.connection import Connection
+from controller.liveness import Pulse
+from sealer.manifests.models import GROUP
+
+_VERSION = "v1alpha1"
+_PAGE_OBJECTS = 500
+_IDLE_SECONDS = 0.1
+"""How long kopf keeps a task for an object that has no more events."""
+
+Object = Mapping[str, Any]
+See = Callable[[str | None, Object], None]
+
+
+class _Delays:
+    """Seconds between tries of kopf's own requests: without end, so that it never gives up."""
+
+    def __iter__(self) -> Iterator[float]:
+        yield from (0.2, 0.5, 1, 2, 5)
+        while True:
+            yield 10
+
+
+class _NoMemory(kopf.DiffBaseStorage):
+    """Keeps kopf from copying and comparing whole objects, which nobody here asks for."""
+
+    def build(self, **_: object) -> Any:  # noqa: ANN401 - kopf's own type is private
+        return {}
+
+    def fetch(self, **_: object) -> None:
+        return None
+
+    def store(self, **_: object) -> None:
+        return None
+
+
+def registry_of(see: Mapping[str, See], connection: Connection, pulse: Pulse) -> Any:  # noqa: ANN401 - kopf's
+    """Handlers for our kinds.
+
+    Args:
+        see: resource (plural) to who is told its events: type (None for listed) and object.
+        connection: how kopf reaches the API server.
+        pulse: is told of kopf's watches.
+    """
+    registry = kopf.OperatorRegistry()
+
+    async def login(**_: object) -> kopf.AiohttpSession:
+        return kopf.AiohttpSession(
+            server=connection.server,
+            aiohttp_session=connection.session(traces=[_listening(pulse, frozenset(see))]),
+        )
+
+    kopf.on.login(registry=registry, id="login")(login)
+    for resource, told in see.items():
+        _register(registry, resource, told)
+        pulse.expect(resource)
+    return registry
+
+
+async def watch(registry: kopf.OperatorRegistry, started: Callable[[], None]) -> None:
+    """Watch until cancelled.
+
+    Args:
+        registry: the handlers.
+        started: is called once kopf runs, to take back the signals that it takes for itself.
+    """
+    ours = asyncio.all_tasks()
+    tasks = await kopf.spawn_tasks(
+        registry=registry, settings=settings(), clusterwide=True, standalone=True
+    )
+    started()
+    await kopf.run_tasks(tasks, ignored=ours)
+
+
+def settings() -> kopf.OperatorSettings:
+    """Kopf's settings: it watches, and does nothing else."""
+    result = kopf.OperatorSettings()
+    result.posting.enabled = False
+    result.peering.standalone = True
+    result.scanning.disabled = True
+    result.persistence.diffbase_storage = _NoMemory()
+    result.networking.error_backoffs = _Delays()
+    result.watching.chunk_size = _PAGE_OBJECTS
+    result.queueing.idle_timeout = _IDLE_SECONDS
+    result.queueing.exit_timeout = 0
+    return result
+
+
+def _register(registry: kopf.OperatorRegistry, resource: str, told: See) -> None:
+    async def event_seen(event: Mapping[str, Any], **_: object) -> None:
+        told(event["type"], event["object"])
+
+    kopf.on.event(GROUP, _VERSION, resource, registry=registry, id=f"see-{resource}")(event_seen)
+
+
+def _listening(pulse: Pulse, resources: frozenset[str]) -> aiohttp.TraceConfig:
+    """Hears whether kopf's watches live, by its requests and the bytes that come back."""
+    trace = aiohttp.TraceConfig()
+
+    async def received(
+        _session: object,
+        _context: object,
+        params: aiohttp.TraceRequestEndParams | aiohttp.TraceResponseChunkReceivedParams,
+    ) -> None:
+        if params.url.name in resources:
+            beat = pulse.up if "watch" in params.url.query else pulse.down
+            beat(params.url.name)
+
+    async def failed(
+        _session: object, _context: object, params: aiohttp.TraceRequestExceptionParams
+    ) -> None:
+        if params.url.name in resources:
+            pulse.down(params.url.name)
+
+    trace.on_request_end.append(received)
+    trace.on_response_chunk_received.append(received)
+    trace.on_request_exception.append(failed)
+    return trace

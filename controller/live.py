@@ -1,0 +1,93 @@
+"""Objects of the API server, read into what reconciling compares. Pure.
+
+What we set on an object earlier is told from its `managedFields`, where the API server records
+which writer set which field (names only, never values); an annotation of our own could be edited.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from controller.status import Ref
+from controller.targets import Live
+from sealer.errors import ClusterError
+from sealer.manifests.models import Manifest, SharedSecret
+from sealer.plaintext import read_secret
+
+FIELD_MANAGER: Final = "sealer"
+"""What our writes are called in `managedFields`."""
+
+Object = Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Glimpse:
+    """A Secret by its metadata alone."""
+
+    uid: str
+    resource_version: str
+
+
+def glimpse(item: Object) -> Glimpse:
+    """Read the metadata of an object."""
+    metadata = item["metadata"]
+    return Glimpse(metadata["uid"], metadata["resourceVersion"])
+
+
+def glimpsed(ref: Ref, seen: Glimpse) -> Live:
+    """A live object of which only the metadata is known."""
+    return Live(ref=ref, uid=seen.uid, resource_version=seen.resource_version)
+
+
+def read_live(ref: Ref, item: Object) -> Live:
+    """Read a Secret or SharedSecret with its content.
+
+    Raises:
+        ClusterError: it is being deleted, so its place will be free soon.
+        InvalidManifest: it has a field that this version does not know.
+    """
+    metadata = item["metadata"]
+    if "deletionTimestamp" in metadata:
+        raise ClusterError(
+            f"{ref} is being deleted", hint="somebody else's finalizer may hold it up"
+        )
+    written = [
+        entry.get("fieldsV1") or {}
+        for entry in metadata.get("managedFields") or ()
+        if entry.get("manager") == FIELD_MANAGER and not entry.get("subresource")
+    ]
+    is_secret = item["kind"] == "Secret"
+    return Live(
+        ref=ref,
+        uid=metadata["uid"],
+        resource_version=metadata["resourceVersion"],
+        owners=_owners(metadata),
+        ours=frozenset(
+            name
+            for fields in written
+            for part in ("f:labels", "f:annotations")
+            for name in _names(fields.get("f:metadata"), part)
+        ),
+        patched=frozenset(name for fields in written for name in _names(fields, "f:data")),
+        secret=read_secret(item) if is_secret else None,
+        shared=None if is_secret else SharedSecret.read(item),
+        kept=_kept(metadata),
+    )
+
+
+def _owners(metadata: Object) -> frozenset[str]:
+    return frozenset(owner["uid"] for owner in metadata.get("ownerReferences") or ())
+
+
+def _names(fields: object, part: str) -> Iterator[str]:
+    named = fields.get(part) if isinstance(fields, Mapping) else None
+    return (name[2:] for name in named or () if name.startswith("f:"))
+
+
+def _kept(metadata: Object) -> Manifest:
+    """What others put there and a replacement must not undo."""
+    return {
+        name: metadata[name] for name in ("finalizers", "ownerReferences") if metadata.get(name)
+    }

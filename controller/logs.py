@@ -1,0 +1,79 @@
+"""Log lines, as text for people or as JSON for machines, on stderr.
+
+A line may carry the object it is about and key ids as fields of its own. Exceptions are shown by
+their type and place, never by their text, because a text that is not ours could repeat a value.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import sys
+import traceback
+from datetime import UTC, datetime
+from enum import StrEnum
+
+_FIELDS = ("object", "reason", "keys")
+"""Fields that a line may carry (`extra=`)."""
+_CHATTY = ("kopf", "aiohttp", "asyncio")
+
+
+class LogFormat(StrEnum):
+    """How log lines look."""
+
+    TEXT = "text"
+    JSON = "json"
+
+
+def start(form: LogFormat, level: str) -> None:
+    """Send log lines to stderr from now on.
+
+    Args:
+        form: how they look.
+        level: the least that is shown of our own; of libraries, warnings and worse.
+    """
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(_Json() if form is LogFormat.JSON else _Text())
+    logging.basicConfig(handlers=[handler], level=logging.WARNING, force=True)
+    logging.getLogger("controller").setLevel(level.upper())
+    for name in _CHATTY:
+        logging.getLogger(name).setLevel(logging.WARNING)
+
+
+class _Text(logging.Formatter):
+    def format(self, record: logging.LogRecord) -> str:
+        about = getattr(record, "object", "")
+        keys = getattr(record, "keys", ())
+        parts = [
+            _time(record),
+            record.levelname,
+            f"{about}:" if about else f"{record.name}:",
+            record.getMessage(),
+            f"(key {', '.join(keys)})" if keys else "",
+        ]
+        return " ".join(part for part in parts if part) + _exception(record)
+
+
+class _Json(logging.Formatter):
+    def format(self, record: logging.LogRecord) -> str:
+        line: dict[str, object] = {
+            "time": _time(record),
+            "level": record.levelname.lower(),
+            "logger": record.name,
+            "message": record.getMessage() + _exception(record),
+        }
+        line |= {name: getattr(record, name) for name in _FIELDS if getattr(record, name, None)}
+        return json.dumps(line)
+
+
+def _time(record: logging.LogRecord) -> str:
+    time = datetime.fromtimestamp(record.created, UTC).replace(tzinfo=None)
+    return f"{time.isoformat(timespec='milliseconds')}Z"
+
+
+def _exception(record: logging.LogRecord) -> str:
+    if not record.exc_info or record.exc_info[0] is None:
+        return ""
+    kind, _, trace = record.exc_info
+    places = [f"{frame.filename}:{frame.lineno}" for frame in traceback.extract_tb(trace)[-5:]]
+    return f" [{kind.__name__} at {' < '.join(reversed(places))}]"
