@@ -1,0 +1,67 @@
+"""All SealedSecrets of many files, each with its place, and what could not be read. Pure.
+
+One broken file does not hide the others: it becomes a problem beside the objects. A file that does
+not mention the word is not parsed, since repositories hold templates and other things that are no
+YAML. Nothing is decoded or opened here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+from sealer.errors import InvalidManifest, SealerError
+from sealer.manifests.models import SealedSecret
+from sealer.sources import Source
+
+_MENTION = b"SealedSecret"
+
+
+@dataclass(frozen=True, slots=True)
+class Placed:
+    """A SealedSecret and where it stands; `line` is from 1."""
+
+    file: str
+    line: int
+    sealed: SealedSecret
+
+
+@dataclass(frozen=True, slots=True)
+class Gathered:
+    """The SealedSecrets of some files in their order, and why others could not be read."""
+
+    objects: tuple[Placed, ...] = ()
+    problems: tuple[SealerError, ...] = ()
+
+
+def gather(files: Iterable[tuple[str, bytes]]) -> Gathered:
+    """Read the SealedSecrets of files, given as names and contents."""
+    objects: list[Placed] = []
+    problems: list[SealerError] = []
+    for name, content in files:
+        if _MENTION not in content:
+            continue
+        for found in _read(name, content):
+            if isinstance(found, Placed):
+                objects.append(found)
+            else:
+                problems.append(found)
+    return Gathered(tuple(objects), tuple(problems))
+
+
+def _read(name: str, content: bytes) -> Iterator[Placed | SealerError]:
+    try:
+        source = Source.read(name, content.decode())
+    except UnicodeDecodeError:
+        yield InvalidManifest("not UTF-8 text", file=name)
+        return
+    except SealerError as error:
+        yield error.at(file=name)
+        return
+    for at in source.objects():
+        if not at.is_sealed():
+            continue
+        try:
+            yield Placed(name, at.line(), at.sealed())
+        except SealerError as error:
+            yield error

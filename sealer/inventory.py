@@ -1,0 +1,248 @@
+"""What is sealed in a repository: by object, to which keys, since when, and what is stale. Pure.
+
+It knows of keys what it is given: whose they are, their state, and which are the newest. A key that
+nobody named is unknown, not bad. `now` is a parameter; times in manifests are the sealer's claim.
+No key opens anything here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+from sealer.crypto.scope import Kind, Scope
+from sealer.errors import InvalidManifest, SealerError
+from sealer.gathering import Gathered, Placed
+from sealer.keyring import KeyState
+from sealer.manifests.models import Entry, Recipient, SealedSecret, qualified
+from sealer.manifests.times import parse_time
+
+
+class Standing(StrEnum):
+    """What a key that something is sealed to is to us."""
+
+    NEWEST = "newest"
+    OLDER = "older"
+    REVOKED = "revoked"
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KnownKey:
+    """A key that is known: from a pinned file, a keyring or a cluster.
+
+    Attributes:
+        owner: whose it is, such as the name of a cluster.
+        is_newest: whether its owner seals to it now.
+        state: None where nobody said.
+        created_at: None where nobody said.
+    """
+
+    id: str
+    owner: str
+    is_newest: bool
+    state: KeyState | None = None
+    created_at: datetime | None = None
+
+    @property
+    def standing(self) -> Standing:
+        """What it is to us."""
+        if self.state is KeyState.REVOKED:
+            return Standing.REVOKED
+        return Standing.NEWEST if self.is_newest else Standing.OLDER
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Knowledge:
+    """What is known besides the manifests.
+
+    Attributes:
+        keys: by id.
+        wanted: name of a file to ids of the keys that its objects are to be sealed to; a file
+            that is not there wants none.
+    """
+
+    keys: Mapping[str, KnownKey]
+    wanted: Mapping[str, Collection[str]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecipientStatus:
+    """A key that an entry is sealed to; None where that is not known."""
+
+    key: str
+    standing: Standing
+    owner: str | None = None
+    state: KeyState | None = None
+    age: timedelta | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EntryStatus:
+    """One sealing operation.
+
+    Attributes:
+        sealed_at: None where the manifest holds no time.
+        age: of the values; negative where the manifest claims to come from the future.
+        items: keys of the items sealed with it; none where it is left over.
+        missing: ids of keys that it should be sealed to, and is not.
+    """
+
+    id: str
+    sealed_at: datetime | None
+    age: timedelta | None
+    items: tuple[str, ...]
+    recipients: tuple[RecipientStatus, ...]
+    missing: tuple[str, ...]
+
+    @property
+    def is_stale(self) -> bool:
+        """Whether resealing is due: an older key opens it, or a wanted one does not."""
+        old = any(one.standing in (Standing.OLDER, Standing.REVOKED) for one in self.recipients)
+        return old or bool(self.missing)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ObjectStatus:
+    """One manifest."""
+
+    name: str
+    file: str
+    line: int
+    scope: str
+    kind: str
+    entries: tuple[EntryStatus, ...]
+
+    @property
+    def is_stale(self) -> bool:
+        """Whether resealing is due."""
+        return any(entry.is_stale for entry in self.entries)
+
+    @property
+    def missing(self) -> tuple[str, ...]:
+        """Ids of keys that some entry should be sealed to, and is not."""
+        return tuple(sorted({key for entry in self.entries for key in entry.missing}))
+
+    def recipients(self, standing: Standing | None = None) -> tuple[RecipientStatus, ...]:
+        """The keys that it is sealed to, each once; only those of a standing, if one is named."""
+        found = {one.key: one for entry in self.entries for one in entry.recipients}
+        return tuple(found[key] for key in sorted(found) if standing in (None, found[key].standing))
+
+    @property
+    def oldest(self) -> timedelta | None:
+        """The age of its oldest value."""
+        return max((e.age for e in self.entries if e.items and e.age is not None), default=None)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Totals:
+    """Numbers of objects.
+
+    Attributes:
+        oldest: the object with the oldest value among those that are stale, or among all where
+            none is; with the age of that value.
+    """
+
+    objects: int
+    stale: int
+    revoked: int
+    unknown: int
+    missing: int
+    oldest: tuple[str, timedelta] | None
+
+
+@dataclass(frozen=True, slots=True)
+class Inventory:
+    """All objects, sorted by name and file, and why others could not be read."""
+
+    objects: tuple[ObjectStatus, ...]
+    problems: tuple[SealerError, ...] = ()
+
+    @property
+    def totals(self) -> Totals:
+        """The numbers that matter."""
+        stale = [one for one in self.objects if one.is_stale]
+        return Totals(
+            objects=len(self.objects),
+            stale=len(stale),
+            revoked=sum(bool(one.recipients(Standing.REVOKED)) for one in self.objects),
+            unknown=sum(bool(one.recipients(Standing.UNKNOWN)) for one in self.objects),
+            missing=sum(bool(one.missing) for one in self.objects),
+            oldest=_oldest(stale or self.objects),
+        )
+
+
+def take_stock(gathered: Gathered, known: Knowledge, *, now: datetime) -> Inventory:
+    """Say of every manifest what it is sealed to, since when, and whether that is as it should be.
+
+    Args:
+        gathered: the manifests; `known.wanted` calls their files by the same names.
+        known: keys, and what is wanted.
+        now: with a zone.
+    """
+    objects = [_object(placed, known, now=now) for placed in gathered.objects]
+    ordered = sorted(objects, key=lambda one: (one.name, one.file, one.line))
+    return Inventory(tuple(ordered), gathered.problems)
+
+
+def _object(placed: Placed, known: Knowledge, *, now: datetime) -> ObjectStatus:
+    sealed = placed.sealed
+    wanted = known.wanted.get(placed.file, ())
+    return ObjectStatus(
+        name=qualified(sealed.metadata),
+        file=placed.file,
+        line=placed.line,
+        scope=sealed.scope or Scope.STRICT,
+        kind=sealed.template.kind or Kind.SECRET,
+        entries=tuple(_entries(sealed, known.keys, wanted=wanted, now=now)),
+    )
+
+
+def _entries(
+    sealed: SealedSecret, keys: Mapping[str, KnownKey], *, wanted: Collection[str], now: datetime
+) -> Iterator[EntryStatus]:
+    items: dict[str, list[str]] = {}
+    for key, text in sealed.encrypted_data.items():
+        items.setdefault(text.partition(":")[0], []).append(key)
+    for name, entry in sorted(sealed.seals.items()):
+        sealed_at = _time(entry)
+        yield EntryStatus(
+            id=name,
+            sealed_at=sealed_at,
+            age=None if sealed_at is None else now - sealed_at,
+            items=tuple(sorted(items.get(name, ()))),
+            recipients=tuple(_recipients(entry.recipients, keys, now=now)),
+            missing=tuple(sorted(set(wanted) - {one.key for one in entry.recipients})),
+        )
+
+
+def _recipients(
+    recipients: Iterable[Recipient], keys: Mapping[str, KnownKey], *, now: datetime
+) -> Iterator[RecipientStatus]:
+    for recipient in recipients:
+        key = keys.get(recipient.key)
+        if key is None:
+            yield RecipientStatus(key=recipient.key, standing=Standing.UNKNOWN)
+            continue
+        yield RecipientStatus(
+            key=key.id,
+            standing=key.standing,
+            owner=key.owner,
+            state=key.state,
+            age=None if key.created_at is None else now - key.created_at,
+        )
+
+
+def _time(entry: Entry) -> datetime | None:
+    try:
+        return parse_time(entry.sealed_at)
+    except InvalidManifest:
+        return None  # `sealer verify` says so
+
+
+def _oldest(objects: Iterable[ObjectStatus]) -> tuple[str, timedelta] | None:
+    ages = [(one.name, one.oldest) for one in objects]
+    known = [(name, age) for name, age in ages if age is not None]
+    return max(known, key=lambda found: found[1], default=None)

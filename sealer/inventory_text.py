@@ -1,0 +1,141 @@
+"""Inventories for people and programs: a summary, a table and JSON. Pure.
+
+The table has a line for each object and the summary one for each thing to do; JSON has everything,
+with whole key ids and ages in days.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import timedelta
+
+from sealer.inventory import EntryStatus, Inventory, ObjectStatus, RecipientStatus, Standing, Totals
+from sealer.manifests.times import format_time
+from sealer.pinned_keys import short_id
+
+HEADER = ("OBJECT", "SCOPE", "ITEMS", "OLDEST", "KEYS", "STATUS", "FILE")
+Row = tuple[str, str, str, str, str, str, str]
+
+
+def rows(inventory: Inventory) -> list[Row]:
+    """A table under `HEADER`: one line for each object."""
+    return [_row(one) for one in inventory.objects]
+
+
+def summary(totals: Totals) -> list[str]:
+    """What to know in a few lines, the most urgent first.
+
+    Such as `94 of 305 objects are not on the newest key (oldest value: shop/stripe, 412 days)`.
+    """
+    if not totals.objects:
+        return ["no sealed objects"]
+    return list(_summary(totals))
+
+
+def to_json(inventory: Inventory) -> dict[str, object]:
+    """What `json.dumps` takes."""
+    totals = inventory.totals
+    name, age = totals.oldest or (None, None)
+    return {
+        "objects": [_object(one) for one in inventory.objects],
+        "problems": [str(error) for error in inventory.problems],
+        "totals": {
+            "objects": totals.objects,
+            "stale": totals.stale,
+            "revoked": totals.revoked,
+            "unknown": totals.unknown,
+            "missing": totals.missing,
+            "oldest": None if name is None else {"object": name, "days": _days(age)},
+        },
+    }
+
+
+def _summary(totals: Totals) -> Iterator[str]:
+    if totals.revoked:
+        yield (f"{_objects(totals.revoked)} under a revoked key: rotate the values")
+    oldest = ""
+    if totals.oldest is not None:
+        name, age = totals.oldest
+        oldest = f" (oldest value: {name}, {_age(age)})"
+    if totals.stale:
+        yield f"{totals.stale} of {_objects(totals.objects)} not on the newest key{oldest}"
+    else:
+        yield f"{_objects(totals.objects)} on the newest key{oldest}"
+    if totals.missing:
+        yield f"{_objects(totals.missing)} not sealed to every key that the rules name"
+    if totals.unknown:
+        yield f"{_objects(totals.unknown)} sealed to a key that is not known here"
+
+
+def _objects(number: int) -> str:
+    return "1 object is" if number == 1 else f"{number} objects are"
+
+
+def _row(one: ObjectStatus) -> Row:
+    items = [item for entry in one.entries for item in entry.items]
+    return (
+        one.name,
+        one.scope,
+        str(len(items)),
+        "-" if one.oldest is None else f"{_days(one.oldest)}d",
+        ", ".join(_key(key) for key in one.recipients()),
+        _status(one),
+        f"{one.file}:{one.line}",
+    )
+
+
+def _key(key: RecipientStatus) -> str:
+    owner = f"{key.owner} " if key.owner else ""
+    about = "" if key.standing is Standing.NEWEST else f" ({key.standing})"
+    return f"{owner}{short_id(key.key)}{about}"
+
+
+def _status(one: ObjectStatus) -> str:
+    if one.recipients(Standing.REVOKED):
+        return "revoked"
+    if one.missing:
+        return f"stale, misses {', '.join(short_id(key) for key in one.missing)}"
+    return "stale" if one.is_stale else "ok"
+
+
+def _age(age: timedelta) -> str:
+    days = _days(age)
+    return "1 day" if days == 1 else f"{days} days"
+
+
+def _days(age: timedelta | None) -> int | None:
+    return None if age is None else age.days
+
+
+def _object(one: ObjectStatus) -> dict[str, object]:
+    return {
+        "object": one.name,
+        "file": one.file,
+        "line": one.line,
+        "scope": str(one.scope),
+        "kind": str(one.kind),
+        "stale": one.is_stale,
+        "missing": list(one.missing),
+        "entries": [_entry(entry) for entry in one.entries],
+    }
+
+
+def _entry(entry: EntryStatus) -> dict[str, object]:
+    return {
+        "id": entry.id,
+        "sealedAt": None if entry.sealed_at is None else format_time(entry.sealed_at),
+        "ageDays": _days(entry.age),
+        "items": list(entry.items),
+        "stale": entry.is_stale,
+        "missing": list(entry.missing),
+        "keys": [
+            {
+                "key": one.key,
+                "standing": str(one.standing),
+                "owner": one.owner,
+                "state": None if one.state is None else str(one.state),
+                "ageDays": _days(one.age),
+            }
+            for one in entry.recipients
+        ],
+    }
