@@ -123,6 +123,17 @@ class Cluster:
                 return
 
 
+def current_context(kubeconfig: Path | None) -> str:
+    """The name of the context that kubectl would use; `cluster` where there is no kubeconfig."""
+    try:
+        _, active = config.list_kube_config_contexts(  # type: ignore[no-untyped-call]
+            str(kubeconfig) if kubeconfig else None
+        )
+    except ConfigException:
+        return "cluster"
+    return str(active["name"])
+
+
 class _ForbiddenError(ClusterError):
     """Not allowed; some callers know another way."""
 

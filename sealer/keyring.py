@@ -14,6 +14,7 @@ from enum import StrEnum
 from sealer.crypto.keys import SealingKey, Unwrapper
 from sealer.errors import InvalidKey, Refused, UnknownKey
 from sealer.manifests.fields import Fields
+from sealer.manifests.models import Manifest
 from sealer.manifests.times import format_time, parse_time
 
 _MIN_PREFIX = 4
@@ -70,7 +71,7 @@ class KeyRecord:
         fields.finish()
         return record
 
-    def to_manifest(self) -> dict[str, object]:
+    def to_manifest(self) -> Manifest:
         """The content of an `ID.json`."""
         times = {
             "createdAt": self.created_at,

@@ -12,9 +12,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from sealer.crypto.encoding import decode_base64
-from sealer.crypto.primitives import WRAPPED_BYTES
-from sealer.errors import InvalidEnvelope, MalformedInput, Refused, Unavailable
+from sealer.decoding import decode
+from sealer.errors import MalformedInput, Refused, Unavailable
 from sealer.keyring import Keyring
 from sealer.manifests.fields import Fields
 from sealer.manifests.models import Recipient, SealedSecret
@@ -111,7 +110,9 @@ class ClusterOffers:
         for entry_id in stale:
             self._check(offered.get(entry_id, ()), entry_id)
         new = {entry_id: offered[entry_id] for entry_id in stale}
-        return with_recipients(sealed, new, dropped=self.own)
+        resealed = with_recipients(sealed, new, dropped=self.own)
+        decode(resealed)  # what came from outside is held to the form that everything is held to
+        return resealed
 
     def _check(self, recipients: Sequence[Recipient], entry_id: str) -> None:
         known = {self.newest} | {key.id for key in self.keys if key.role is not Role.CLUSTER}
@@ -124,10 +125,6 @@ class ClusterOffers:
             if recipient.key not in known:
                 raise Refused(
                     f"entry {entry_id} is offered to a key that the cluster does not list"
-                )
-            if len(decode_base64(recipient.wrapped)) != WRAPPED_BYTES:
-                raise InvalidEnvelope(
-                    f"what is offered for entry {entry_id} is no wrapped data key"
                 )
 
 

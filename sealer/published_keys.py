@@ -17,8 +17,9 @@ from sealer.crypto.keys import SealingKey
 from sealer.errors import CertificateError, InvalidKey, SealerError
 from sealer.keyring import KeyState
 from sealer.manifests.fields import Fields
-from sealer.manifests.models import API_VERSION, Metadata, identity
-from sealer.manifests.times import parse_time
+from sealer.manifests.models import API_VERSION, Manifest, Metadata, identity
+from sealer.manifests.times import format_time, parse_time
+from sealer.manifests.writing import Data, Quoted
 from sealer.pinned_keys import PinnedKey
 
 KIND = "SealingKey"
@@ -95,6 +96,21 @@ class PublishedKey:
             not_after=_time(spec, "notAfter"),
         )
 
+    def to_report(self) -> Manifest:
+        """What there is to say of it, for programs; what is not known is left out."""
+        says: dict[str, Data] = {
+            "id": Quoted(self.id),
+            "role": str(self.role),
+            "state": str(self.state),
+            "ordinal": self.ordinal,
+            "objects": self.objects,
+            "backedUp": self.backed_up,
+            "createdAt": _text(self.created_at),
+            "notBefore": _text(self.not_before),
+            "notAfter": _text(self.not_after),
+        }
+        return {name: value for name, value in says.items() if value is not None}
+
     def pinned(self) -> PinnedKey:
         """The key as a file to commit."""
         return PinnedKey(
@@ -128,6 +144,10 @@ def _word(words: type[_Word], text: str) -> _Word:
     if text not in list(words):
         raise InvalidKey(f"{text[:20]!r} is not one of {', '.join(words)}")
     return words(text)
+
+
+def _text(time: datetime | None) -> Quoted | None:
+    return None if time is None else Quoted(format_time(time))
 
 
 def _time(fields: Fields, name: str) -> datetime | None:

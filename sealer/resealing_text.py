@@ -5,17 +5,15 @@ An object that cannot be resealed is named and left as it is; the others are don
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from itertools import groupby
 
-from sealer.crypto.keys import SealingKey
 from sealer.errors import InvalidManifest, SealerError
-from sealer.keyring import Keyring
 from sealer.manifests import documents
 from sealer.manifests.documents import Edit, Put
 from sealer.manifests.models import SealedSecret
-from sealer.resealing import rewrap, stale_entries, with_recipients
+from sealer.offers import Offers
+from sealer.resealing import stale_entries
 from sealer.sources import Found, Source
 
 
@@ -26,7 +24,7 @@ class Resealed:
     Attributes:
         text: its new text; the old one where nothing was stale.
         changed: the objects that are on the newest key now.
-        foreign: objects with no entry that is sealed to a key of the keyring.
+        foreign: objects with no entry that is sealed to a key which the newest one replaces.
         failures: why objects were left as they are.
         total: SealedSecrets in the file.
     """
@@ -45,13 +43,13 @@ class _Change:
     puts: tuple[Put, ...]
 
 
-def reseal_source(source: Source, keyring: Keyring) -> Resealed:
-    """Move every SealedSecret of a file to the newest key of a keyring.
+def reseal_source(source: Source, offers: Offers) -> Resealed:
+    """Move every SealedSecret of a file to the newest key that is offered.
 
     Raises:
-        Refused: the keyring has no active key.
+        Refused: there is no active key.
     """
-    newest = keyring.require_newest().public
+    newest, own = offers.newest, offers.own
     changes: list[_Change] = []
     failures: list[SealerError] = []
     foreign = total = 0
@@ -61,17 +59,21 @@ def reseal_source(source: Source, keyring: Keyring) -> Resealed:
         total += 1
         try:
             sealed = at.sealed()
-            foreign += _is_foreign(sealed, keyring)
-            changes += _rewrapped(at, sealed, keyring, newest)
+            foreign += _is_foreign(sealed, own)
+            if stale := stale_entries(sealed, newest=newest, own=own):
+                resealed = offers.resealed(sealed, stale)
+                puts = tuple(_put(at, resealed, entry_id) for entry_id in stale)
+                changes.append(_Change(at, sealed, puts))
         except SealerError as error:
             failures.append(at.located(error))
     edits: list[Edit] = []
     done: list[SealedSecret] = []
     for index, group in groupby(changes, key=lambda change: change.at.index):
         here = list(group)
-        puts = [put for change in here for put in change.puts]
         try:
-            edits += documents.edit(source.documents[index], *puts)
+            edits += documents.edit(
+                source.documents[index], *(put for change in here for put in change.puts)
+            )
         except InvalidManifest as error:
             failures.append(source.located(error))
         else:
@@ -80,22 +82,9 @@ def reseal_source(source: Source, keyring: Keyring) -> Resealed:
     return Resealed(text, tuple(done), foreign, tuple(failures), total)
 
 
-def _is_foreign(sealed: SealedSecret, keyring: Keyring) -> bool:
+def _is_foreign(sealed: SealedSecret, own: frozenset[str]) -> bool:
     keys = {recipient.key for entry in sealed.seals.values() for recipient in entry.recipients}
-    return bool(keys) and not any(keyring.get(key) for key in keys)
-
-
-def _rewrapped(
-    at: Found, sealed: SealedSecret, keyring: Keyring, newest: SealingKey
-) -> Iterator[_Change]:
-    own = frozenset(key.id for key in keyring.keys)
-    stale = stale_entries(sealed, newest=newest.id, own=own)
-    if not stale:
-        return
-    to = dict.fromkeys(stale, (newest,))
-    new = rewrap(sealed, keyring.unwrappers, to=to)
-    result = with_recipients(sealed, new, dropped=own)
-    yield _Change(at, sealed, tuple(_put(at, result, entry_id) for entry_id in stale))
+    return bool(keys) and not keys & own
 
 
 def _put(at: Found, sealed: SealedSecret, entry_id: str) -> Put:

@@ -163,6 +163,14 @@ keyring: Decorator = click.option(
     help="The directory with the private keys.",
 )
 
+kubeconfig: Decorator = click.option(
+    "--kubeconfig", type=FILE, metavar="FILE", help="The kubeconfig, as with kubectl."
+)
+
+context: Decorator = click.option(
+    "--context", default="", metavar="NAME", help="The context in it, as with kubectl."
+)
+
 REQUIRED_KEYRING_HINT = "--keyring DIR names the directory with the keys, or SEALER_KEYRING=DIR"
 
 

@@ -10,14 +10,17 @@ import click
 
 from sealer import files, keyring_directory
 from sealer.cli import options
+from sealer.cli.connecting import connect, read_offers
 from sealer.cli.inputs import Input, read_inputs
 from sealer.cli.output import Terminal, count
 from sealer.errors import SealerError
+from sealer.offers import KeyringOffers, Offers
 from sealer.pinned_keys import short_id
 from sealer.resealing_text import Resealed, reseal_source
 from sealer.verification import finding_of
 
 _EXAMPLES = """\
+sealer reseal
 sealer reseal --keyring keyring
 sealer reseal --keyring keyring --dry-run apps/
 """
@@ -29,6 +32,8 @@ class Arguments:
 
     paths: tuple[str, ...]
     keyring: Path | None
+    kubeconfig: Path | None
+    context: str
     dry_run: bool
     output_format: str | None
 
@@ -36,6 +41,8 @@ class Arguments:
 @options.command("reseal", examples=_EXAMPLES)
 @options.paths
 @options.keyring
+@options.kubeconfig
+@options.context
 @click.option("--dry-run", is_flag=True, help="Say what would be done, and change nothing.")
 @options.output_format("json", text="Print a report for programs.")
 @options.collected(Arguments)
@@ -43,18 +50,19 @@ def command(arguments: Arguments, terminal: Terminal) -> int:
     """Move sealed files to the newest key; no value changes.
 
     In every YAML and JSON file below the paths (default: here), data keys that are wrapped to an
-    older key of the keyring are wrapped to the newest one instead. Nothing else in the files
-    changes, and Git shows only those lines. What cannot be opened is named and left as it is.
+    older key are wrapped to the newest one instead. Nothing else in the files changes, and Git
+    shows only those lines. Without a keyring the cluster's controller has done the wrapping, and
+    its offer is copied; that takes no right but reading. What cannot be resealed is named and left.
     """
-    keyring = keyring_directory.load(options.require_keyring(arguments.keyring))
-    newest = keyring.require_newest()
+    offers = _offers(arguments)
+    newest = offers.newest
     results: dict[str, Resealed] = {}
     failures: list[SealerError] = []
     paths = arguments.paths or (".",)
     inputs = read_inputs(paths, mentioning="SealedSecret", terminal=terminal)
     for item in terminal.counted(inputs, "file"):
         try:
-            resealed = reseal_source(item.parse(), keyring)
+            resealed = reseal_source(item.parse(), offers)
             if not arguments.dry_run:
                 _put(item, resealed, terminal)
         except SealerError as error:
@@ -65,9 +73,15 @@ def command(arguments: Arguments, terminal: Terminal) -> int:
     for failure in failures:
         terminal.fail(failure)
     if arguments.output_format == "json":
-        terminal.json(_report(results, failures, key=newest.id))
-    terminal.note(_summary(results, key=newest.id, dry_run=arguments.dry_run))
+        terminal.json(_report(results, failures, key=newest))
+    terminal.note(_summary(results, key=newest, dry_run=arguments.dry_run))
     return max((failure.exit_code for failure in failures), default=0)
+
+
+def _offers(arguments: Arguments) -> Offers:
+    if arguments.keyring is not None:
+        return KeyringOffers(keyring_directory.load(arguments.keyring))
+    return read_offers(connect(arguments.kubeconfig, arguments.context))
 
 
 def _put(item: Input, resealed: Resealed, terminal: Terminal) -> None:

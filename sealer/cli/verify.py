@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
+import click
+
 from sealer.cli import options
+from sealer.cli.connecting import connect
 from sealer.cli.inputs import read_inputs
 from sealer.cli.key_files import read_public, read_unwrappers
 from sealer.cli.output import Terminal, count
 from sealer.errors import InvalidManifest, SealerError
+from sealer.live import shortfall
+from sealer.offers import Objects
 from sealer.pinned_keys import short_id
 from sealer.verification import (
     Checked,
@@ -27,6 +32,7 @@ _EXAMPLES = """\
 sealer verify
 sealer verify --sealing-key shop.pem apps/
 sealer verify --keyring keyring -o json
+sealer verify --live --context prod
 """
 
 
@@ -37,6 +43,9 @@ class Arguments:
     paths: tuple[str, ...]
     sealing_keys: tuple[Path, ...]
     keyring: Path | None
+    live: bool
+    kubeconfig: Path | None
+    context: str
     output_format: str | None
 
 
@@ -53,6 +62,9 @@ class Report:
 @options.paths
 @options.sealing_keys
 @options.keyring
+@click.option("--live", is_flag=True, help="Ask the cluster too whether it has everything open.")
+@options.kubeconfig
+@options.context
 @options.output_format("json", text="Print a report for programs.")
 @options.collected(Arguments)
 def command(arguments: Arguments, terminal: Terminal) -> int:
@@ -61,7 +73,8 @@ def command(arguments: Arguments, terminal: Terminal) -> int:
     Looks into every YAML and JSON file below the paths (default: here) and prints one line for
     each thing that would keep a value from being opened, or the API server from taking it. With
     --sealing-key, everything must be sealed to these keys, and they must still be good; with
-    --keyring, everything is opened too. The exit code is 1 if anything falls short.
+    --keyring, everything is opened too; with --live, the cluster must have it open, in this very
+    version. The exit code is 1 if anything falls short.
     """
     report = _check(arguments, terminal)
     if arguments.output_format == "json":
@@ -112,7 +125,18 @@ def _check(arguments: Arguments, terminal: Terminal) -> Report:
             else:
                 checked.append(result)
     findings += find_duplicates(checked)
+    if arguments.live:
+        findings += _not_live(checked, connect(arguments.kubeconfig, arguments.context))
     return Report(files, checked, findings)
+
+
+def _not_live(checked: Sequence[Checked], cluster: Objects) -> Iterator[Finding]:
+    for item in checked:
+        metadata = item.sealed.metadata
+        live = cluster.sealed_secret(metadata.namespace, metadata.name)
+        error = shortfall(item.sealed, live)
+        if error is not None:
+            yield finding_of(item.at.located(error), item.at)
 
 
 def _object(checked: Checked) -> dict[str, object]:

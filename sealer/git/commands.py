@@ -1,6 +1,7 @@
-"""Git as a program: one place that starts it, with its answers as bytes and its failures as ours.
+"""Git as a program, run by GitPython: answers as bytes and failures as ours, in one place.
 
-Plumbing commands only: their output is made for programs and stays as it is. Every object format,
+Plumbing commands only: their output is made for programs and stays as it is. Of GitPython its
+command runner is used and not its own reading of repositories, so that every object format,
 reference storage and kind of work tree that the installed Git knows is known here too, and so is
 its refusal to read a repository that belongs to another user.
 """
@@ -9,13 +10,21 @@ from __future__ import annotations
 
 import os
 import subprocess
-from collections.abc import Mapping
+import sys
 from pathlib import Path
+from typing import cast
+
+# Without this GitPython looks for git when it is imported, and fails there if there is none.
+os.environ.setdefault("GIT_PYTHON_REFRESH", "quiet")
+
+import git
 
 from sealer.errors import GitError
 
 _TIMEOUT_SECONDS = 120
 """For one command. None of them takes seconds, but what waits for ever looks like all is well."""
+
+_ENVIRONMENT = {"LC_ALL": "C", "GIT_OPTIONAL_LOCKS": "0", "GIT_TERMINAL_PROMPT": "0"}
 
 # Git sets these for its hooks; run in one, we would read another repository than we are told to.
 _ELSEWHERE = (
@@ -42,22 +51,22 @@ def run(directory: Path, *arguments: str, accepted: tuple[int, ...] = (0,)) -> b
         GitError: it fails, takes too long, or there is no Git.
     """
     try:
-        done = subprocess.run(  # noqa: S603 - a list, no shell
+        status, printed, said = _git(directory).execute(
             _command(directory, arguments),
-            env=_environment(os.environ),
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            timeout=_TIMEOUT_SECONDS,
-            check=False,
+            with_extended_output=True,
+            with_exceptions=False,
+            stdout_as_string=False,
+            strip_newline_in_stdout=False,
+            kill_after_timeout=None if sys.platform == "win32" else _TIMEOUT_SECONDS,
+            env=_ENVIRONMENT,
+            shell=False,
             start_new_session=True,  # an interrupt from the terminal is for us to answer
         )
-    except subprocess.TimeoutExpired:
-        raise GitError(f"git {arguments[0]} takes too long", file=str(directory)) from None
-    except OSError as error:
-        raise _no_git(error) from None
-    if done.returncode not in accepted:
-        raise _failure(done.stderr, directory, arguments[0])
-    return done.stdout
+    except (git.GitCommandNotFound, OSError):
+        raise _no_git() from None
+    if status not in accepted:
+        raise _failure(str(said), directory, arguments[0])
+    return bytes(printed)
 
 
 def start(directory: Path, *arguments: str) -> subprocess.Popen[bytes]:
@@ -67,33 +76,69 @@ def start(directory: Path, *arguments: str) -> subprocess.Popen[bytes]:
         GitError: there is no Git.
     """
     try:
-        return subprocess.Popen(  # noqa: S603 - a list, no shell
+        process = _git(directory).execute(
             _command(directory, arguments),
-            env=_environment(os.environ),
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
+            as_process=True,
+            istream=subprocess.PIPE,
+            env=_ENVIRONMENT,
+            shell=False,
             start_new_session=True,
+        )
+    except (git.GitCommandNotFound, OSError):
+        raise _no_git() from None
+    running = cast("subprocess.Popen[bytes]", process.proc)
+    process.proc = None  # GitPython would end it once the wrapper is collected; that is for us
+    return running
+
+
+def _git(directory: Path) -> git.Git:
+    for name in _ELSEWHERE:
+        os.environ.pop(name, None)
+    return git.Git(directory)
+
+
+def run_with_hooks(directory: Path, *arguments: str) -> tuple[int, str]:
+    """Run a command in which the user's own hooks and programs for signing take part.
+
+    They find the terminal, the language and the patience that they are used to: nothing here ends
+    the command but an interrupt, and then it is given the time to clean up.
+
+    Returns:
+        Its exit code, and everything that it and the hooks said.
+
+    Raises:
+        GitError: there is no Git.
+    """
+    kept = {name: text for name, text in os.environ.items() if name not in _ELSEWHERE}
+    try:
+        process = subprocess.Popen(  # noqa: S603 - a list, no shell
+            ["git", "--no-pager", "-C", str(directory), *arguments],
+            env=kept,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
         )
     except OSError as error:
         raise _no_git(error) from None
+    try:
+        said, _ = process.communicate()
+    except BaseException:
+        process.terminate()
+        process.communicate()
+        raise
+    return process.returncode, said.decode(errors="backslashreplace")
 
 
 def _command(directory: Path, arguments: tuple[str, ...]) -> list[str]:
     return ["git", "--literal-pathspecs", "--no-pager", "-C", str(directory), *arguments]
 
 
-def _environment(ours: Mapping[str, str]) -> dict[str, str]:
-    kept = {name: text for name, text in ours.items() if name not in _ELSEWHERE}
-    return {**kept, "LC_ALL": "C", "GIT_OPTIONAL_LOCKS": "0", "GIT_TERMINAL_PROMPT": "0"}
+def _no_git() -> GitError:
+    return GitError("git cannot be run", hint="install Git, 2.30 or newer")
 
 
-def _no_git(error: OSError) -> GitError:
-    return GitError(f"git cannot be run: {error.strerror}", hint="install Git, 2.30 or newer")
-
-
-def _failure(stderr: bytes, directory: Path, command: str) -> GitError:
-    lines = stderr.decode(errors="backslashreplace").splitlines()
+def _failure(stderr: str, directory: Path, command: str) -> GitError:
+    lines = stderr.splitlines()
     said = next((line for line in lines if line.startswith("fatal: ")), lines[0] if lines else "")
     if "dubious ownership" in said:
         return GitError(

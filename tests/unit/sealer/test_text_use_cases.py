@@ -11,6 +11,7 @@ from sealer.crypto.keys import UnsealingKey
 from sealer.crypto.scope import Kind, Scope
 from sealer.errors import InvalidManifest, Refused, SealerError
 from sealer.keyring import HeldKey, KeyRecord, Keyring, KeyState
+from sealer.offers import KeyringOffers
 from sealer.resealing_text import reseal_source
 from sealer.sealing_text import Order, seal_raw, seal_sources, stream_text
 from sealer.sources import Source, describe
@@ -139,18 +140,18 @@ def test_a_parse_error_says_file_and_line_and_not_the_text() -> None:
 
 def test_resealing_leaves_only_the_newest_key() -> None:
     text = f"# kept\n{_sealed('one', 'two')}"
-    result = reseal_source(_source(text), _RING)
+    result = reseal_source(_source(text), KeyringOffers(_RING))
     assert (len(result.changed), result.foreign, result.failures, result.total) == (2, 0, (), 2)
     assert _OLD.id not in result.text
     assert result.text.count(_NEW.id) == 2
     before = [line for line in text.splitlines() if "key:" not in line and "wrapped:" not in line]
     assert all(line in result.text.splitlines() for line in before)
-    assert reseal_source(_source(result.text), _RING).text == result.text
+    assert reseal_source(_source(result.text), KeyringOffers(_RING)).text == result.text
 
 
 def test_what_cannot_be_opened_is_left_and_named_and_the_others_are_done() -> None:
     text = _sealed("one", "two").replace("name: one", "name: moved")
-    result = reseal_source(_source(text), _RING)
+    result = reseal_source(_source(text), KeyringOffers(_RING))
     assert [str(sealed) for sealed in result.changed] == ["SealedSecret shop/two"]
     assert [error.obj for error in result.failures] == ["SealedSecret shop/moved"]
     assert result.text.count(_OLD.id) == 1
@@ -159,7 +160,7 @@ def test_what_cannot_be_opened_is_left_and_named_and_the_others_are_done() -> No
 def test_what_an_anchor_shares_is_left_and_named() -> None:
     sealed = indent(_sealed("one").replace("recipients:", "recipients: &shared"), "  ")
     text = f"items:\n-{sealed[1:]}- kind: ConfigMap\n  data: *shared\n"
-    result = reseal_source(_source(text), _RING)
+    result = reseal_source(_source(text), KeyringOffers(_RING))
     assert result.text == text
     assert result.changed == ()
     (failure,) = result.failures
@@ -169,13 +170,15 @@ def test_what_an_anchor_shares_is_left_and_named() -> None:
 
 def test_objects_of_other_keys_are_counted_and_left() -> None:
     ring = Keyring.of([_held(_NEW, 1, KeyState.ACTIVE)])
-    result = reseal_source(_source(_sealed("one")), ring)
+    result = reseal_source(_source(_sealed("one")), KeyringOffers(ring))
     assert (result.foreign, result.changed, result.total) == (1, (), 1)
 
 
 def test_without_an_active_key_nothing_is_resealed() -> None:
     with pytest.raises(Refused, match="there is no active key"):
-        reseal_source(_source(_sealed("one")), Keyring.of([_held(_OLD, 1, KeyState.RETIRED)]))
+        reseal_source(
+            _source(_sealed("one")), KeyringOffers(Keyring.of([_held(_OLD, 1, KeyState.RETIRED)]))
+        )
 
 
 def _verify(
