@@ -51,7 +51,7 @@ def run(directory: Path, *arguments: str, accepted: tuple[int, ...] = (0,)) -> b
         GitError: it fails, takes too long, or there is no Git.
     """
     try:
-        status, printed, said = _git(directory).execute(
+        status, printed, said = _git().execute(
             _command(directory, arguments),
             with_extended_output=True,
             with_exceptions=False,
@@ -76,7 +76,7 @@ def start(directory: Path, *arguments: str) -> subprocess.Popen[bytes]:
         GitError: there is no Git.
     """
     try:
-        process = _git(directory).execute(
+        process = _git().execute(
             _command(directory, arguments),
             as_process=True,
             istream=subprocess.PIPE,
@@ -91,10 +91,10 @@ def start(directory: Path, *arguments: str) -> subprocess.Popen[bytes]:
     return running
 
 
-def _git(directory: Path) -> git.Git:
+def _git() -> git.Git:
     for name in _ELSEWHERE:
         os.environ.pop(name, None)
-    return git.Git(directory)
+    return git.Git()  # started here: -C names the directory, relative to here
 
 
 def run_with_hooks(directory: Path, *arguments: str) -> tuple[int, str]:
