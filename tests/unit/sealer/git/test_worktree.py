@@ -64,6 +64,14 @@ def test_detached_head_is_what_is_checked_out(repository: Repository) -> None:
     assert committed(worktree) == {"a.yaml": b"one"}
 
 
+def test_relative_directory_is_looked_for_from_here(
+    repository: Repository, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    repository.commit({"apps/db.yaml": "db"})
+    monkeypatch.chdir(repository.root.parent)
+    assert committed(Worktree(Path(repository.root.name, "apps"))) == {"db.yaml": b"db"}
+
+
 def test_subdirectory_stands_for_itself_with_paths_of_its_own(repository: Repository) -> None:
     repository.commit({"apps/shop/db.yaml": "db", "apps/x.yaml": "x", "apps-2/db.yaml": "other"})
     assert committed(Worktree(repository.root / "apps")) == {"shop/db.yaml": b"db", "x.yaml": b"x"}
