@@ -109,24 +109,24 @@ def run_with_hooks(directory: Path, *arguments: str) -> tuple[int, str]:
     Raises:
         GitError: there is no Git.
     """
-    kept = {name: text for name, text in os.environ.items() if name not in _ELSEWHERE}
+    own = {name: os.environ.get(name, "") for name in ("LC_ALL", "LANGUAGE")}
     try:
-        process = subprocess.Popen(  # noqa: S603 - a list, no shell
+        wrapper = _git().execute(
             ["git", "--no-pager", "-C", str(directory), *arguments],
-            env=kept,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
+            as_process=True,
+            env=own,
+            shell=False,
         )
-    except OSError as error:
-        raise _no_git(error) from None
+    except (git.GitCommandNotFound, OSError):
+        raise _no_git() from None
+    process = cast("subprocess.Popen[bytes]", wrapper.proc)
     try:
-        said, _ = process.communicate()
+        printed, said = process.communicate()
     except BaseException:
-        process.terminate()
-        process.communicate()
+        process.terminate()  # not killed: it removes its lock files
+        process.wait()  # not for its output, which a hook that is left over could hold open
         raise
-    return process.returncode, said.decode(errors="backslashreplace")
+    return process.returncode, (printed + said).decode(errors="backslashreplace")
 
 
 def _command(directory: Path, arguments: tuple[str, ...]) -> list[str]:
