@@ -198,8 +198,8 @@ class TargetDirectory:
 
     def _create(self, action: Create) -> None:
         path = self.path_of(action.ref)
-        void = self._void.pop(action.ref, None)
-        if void is not None and void == self.version(action.ref):
+        version = self.version(action.ref)
+        if version is not None and version == self._void.pop(action.ref, None):
             files.write(path, objects.text(action), mode=files.PRIVATE)
             return
         for part in (path.parent.parent, path.parent):
