@@ -18,11 +18,9 @@ from pathlib import Path
 
 from sealer import files
 from sealer.errors import AlreadyExists, GitError, Refused, SealerError, UsageError
-from sealer.git import commands
+from sealer.git import commands, standing
 from sealer.git.worktree import Worktree
 
-_AT_ONCE = 200
-"""Paths of one command line: Windows ends it at 32,767 characters."""
 _SAID_LINES = 40
 """Of what hooks say, the last lines; the reason stands at the end."""
 _HEADS = {
@@ -37,8 +35,6 @@ _FILES = {
     "BISECT_LOG": "a bisection",
 }
 _ESCAPE = re.compile(r"\x1b(?:\[[0-9;?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)|.)")
-_UNMERGED = "U"
-_DELETED = "D"
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,8 +74,8 @@ def check_files(
     _check_state(worktree.root, branch)
     names = _names(worktree.root, paths)
     _check_ignored(worktree.root, names, force=force)
-    changed = _changed(worktree.root, names)
-    staged = _staged(worktree.root, names).keys()
+    changed = standing.changed(worktree.root, names)
+    staged = standing.staged(worktree.root, names).keys()
     if taken := sorted(staged) if modified else sorted({*changed, *staged}):
         raise Refused(
             "has changes that are not committed, and they would go along",
@@ -96,7 +92,9 @@ def modified_files(worktree: Worktree, paths: Sequence[Path]) -> tuple[str, ...]
         GitError: Git fails.
     """
     names = _names(worktree.root, paths)
-    return tuple(sorted({*_changed(worktree.root, names), *_staged(worktree.root, names)}))
+    return tuple(
+        sorted({*standing.changed(worktree.root, names), *standing.staged(worktree.root, names)})
+    )
 
 
 def commit_files(
@@ -133,7 +131,7 @@ def commit_files(
     names = _names(root, paths)
     _check_ignored(root, names, force=force)
     _check_staged(root, names)
-    changed = _changed(root, names)
+    changed = standing.changed(root, names)
     if not changed:
         return None
     with _on_branch(root, branch), _in_index(root, changed):
@@ -162,7 +160,7 @@ def _under_way(root: Path) -> str:
     for what, place in zip(_FILES.values(), places, strict=True):
         if (root / place).exists():
             return what
-    return next((what for name, what in _HEADS.items() if _resolve(root, name)), "")
+    return next((what for name, what in _HEADS.items() if standing.resolve(root, name)), "")
 
 
 def _check_identity(root: Path) -> None:
@@ -183,7 +181,7 @@ def _check_branch(root: Path, branch: str) -> None:
     answer = commands.run(root, "check-ref-format", "--branch", branch, accepted=(0, 128, 129))
     if not branch or os.fsdecode(answer).strip() != branch:
         raise UsageError(f"{branch!r} is no name for a branch")
-    if branch != _branch(root) and _resolve(root, f"refs/heads/{branch}"):
+    if branch != standing.branch(root) and standing.resolve(root, f"refs/heads/{branch}"):
         raise AlreadyExists(
             f"there is a branch {branch} already",
             file=str(root),
@@ -214,7 +212,7 @@ def _name(root: Path, path: Path) -> str:
 
 def _check_ignored(root: Path, names: Sequence[str], *, force: bool) -> None:
     options = ("ls-files", "-z", "--others", "--ignored", "--exclude-standard", "--")
-    ignored = () if force else tuple(_listed(root, options, names))
+    ignored = () if force else tuple(standing.listed(root, options, names))
     if ignored:
         raise Refused(
             "is ignored by Git (`git check-ignore -v` says why)",
@@ -224,12 +222,12 @@ def _check_ignored(root: Path, names: Sequence[str], *, force: bool) -> None:
 
 
 def _check_staged(root: Path, names: Sequence[str]) -> None:
-    staged = _staged(root, names)
-    written = _written(root, staged)
+    staged = standing.staged(root, names)
+    written = standing.written(root, staged)
     for name, (status, blob) in staged.items():
-        if status == _UNMERGED:
+        if status == standing.UNMERGED:
             raise Refused("has conflicts that are not resolved", file=name)
-        if written.get(name) != (None if status == _DELETED else blob):
+        if written.get(name) != (None if status == standing.DELETED else blob):
             raise Refused(
                 "you have staged other changes of this file",
                 file=name,
@@ -237,78 +235,12 @@ def _check_staged(root: Path, names: Sequence[str]) -> None:
             )
 
 
-# --- how things stand
-
-
-def _head(root: Path) -> str:
-    return _resolve(root, "HEAD")
-
-
-def _resolve(root: Path, name: str) -> str:
-    answer = commands.run(root, "rev-parse", "--quiet", "--verify", name, accepted=(0, 1))
-    return answer.decode().strip()
-
-
-def _branch(root: Path) -> str | None:
-    answer = commands.run(root, "symbolic-ref", "--quiet", "HEAD", accepted=(0, 1))
-    return os.fsdecode(answer).strip().removeprefix("refs/heads/") or None
-
-
-def _tree(root: Path) -> str:
-    # Before the first commit: the tree without files, whose id depends on the object format.
-    return (
-        _head(root) or commands.run(root, "hash-object", "-t", "tree", "--stdin").decode().strip()
-    )
-
-
-def _staged(root: Path, names: Sequence[str]) -> dict[str, tuple[str, str]]:
-    # Path to what happened and the blob, where the index is not as HEAD. A file that was only
-    # announced with `git add --intent-to-add` has nothing staged.
-    options = ("diff-index", "-z", "--cached", "--no-renames", "--ita-invisible-in-index")
-    fields = list(_listed(root, (*options, _tree(root), "--"), names))
-    found = {}
-    for about, name in zip(fields[::2], fields[1::2], strict=True):
-        _, _, _, blob, status = about.split()
-        found[name] = (status[:1], blob)
-    return found
-
-
-def _changed(root: Path, names: Sequence[str]) -> list[str]:
-    options = ("ls-tree", "-z", "--full-tree", _tree(root), "--")
-    committed = {}
-    for line in _listed(root, options, names):
-        about, _, name = line.partition("\t")
-        committed[name] = about.split()[2]
-    written = _written(root, names)
-    return [name for name in names if written.get(name) != committed.get(name)]
-
-
-def _written(root: Path, names: Iterable[str]) -> dict[str, str]:
-    # The blobs that the files would become, line ends and filters as Git is set up.
-    present = [name for name in names if os.path.lexists(root / name)]
-    found: dict[str, str] = {}
-    for some in _chunks(present):
-        blobs = commands.run(root, "hash-object", "--", *some).decode().split()
-        found |= zip(some, blobs, strict=True)
-    return found
-
-
-def _listed(root: Path, options: Sequence[str], names: Sequence[str]) -> Iterator[str]:
-    for some in _chunks(names):
-        yield from os.fsdecode(commands.run(root, *options, *some)).split("\0")[:-1]
-
-
-def _chunks(names: Sequence[str]) -> Iterator[Sequence[str]]:
-    for start in range(0, len(names), _AT_ONCE):
-        yield names[start : start + _AT_ONCE]
-
-
 # --- committing
 
 
 @contextmanager
 def _on_branch(root: Path, branch: str | None) -> Iterator[None]:
-    before, head = _branch(root), _head(root)
+    before, head = standing.branch(root), standing.head(root)
     if branch is None or branch == before:
         yield
         return
@@ -319,7 +251,7 @@ def _on_branch(root: Path, branch: str | None) -> Iterator[None]:
     try:
         yield
     except BaseException:
-        if _head(root) == head:
+        if standing.head(root) == head:
             _return(root, before, head)
             if head:
                 commands.run(root, "update-ref", "-d", reference, head)
@@ -336,16 +268,16 @@ def _return(root: Path, branch: str | None, head: str) -> None:
 @contextmanager
 def _in_index(root: Path, names: Sequence[str]) -> Iterator[None]:
     # `git commit --only` knows nothing of files that are not in the index.
-    known = set(_listed(root, ("ls-files", "-z", "--"), names))
+    known = set(standing.listed(root, ("ls-files", "-z", "--"), names))
     present = [name for name in names if name not in known and os.path.lexists(root / name)]
-    head = _head(root)
+    head = standing.head(root)
     try:
-        for some in _chunks(present):
+        for some in standing.chunks(present):
             commands.run(root, "update-index", "--add", "--", *some)
         yield
     except BaseException:
-        if _head(root) == head:
-            for some in _chunks(present):
+        if standing.head(root) == head:
+            for some in standing.chunks(present):
                 with suppress(SealerError):  # the error that led here is the one to tell
                     commands.run(root, "update-index", "--force-remove", "--", *some)
         raise
@@ -384,4 +316,4 @@ def _readable(said: str) -> str:
 
 def _committed(root: Path) -> Committed:
     short = commands.run(root, "rev-parse", "--short", "HEAD").decode().strip()
-    return Committed(_head(root), short, _branch(root))
+    return Committed(standing.head(root), short, standing.branch(root))
