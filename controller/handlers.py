@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any
+from typing import Any, cast
 
 import aiohttp
 import kopf
@@ -81,7 +81,12 @@ async def watch(registry: kopf.OperatorRegistry, started: Callable[[], None]) ->
     """
     ours = asyncio.all_tasks()
     tasks = await kopf.spawn_tasks(
-        registry=registry, settings=settings(), clusterwide=True, standalone=True
+        registry=registry,
+        settings=settings(),
+        clusterwide=True,
+        standalone=True,
+        # Without one kopf asks for the user's name, which a user id alone does not have.
+        identity=cast("Any", "sealer"),
     )
     started()
     await kopf.run_tasks(tasks, ignored=ours)
