@@ -12,6 +12,7 @@ import yaml
 
 from sealer.install import DEFAULT_NAMESPACE
 from tests.cluster.crds import FOLDER, KEY_ID, create, sealed_secret, sealing_key
+from tests.cluster.harness.api_server import Programs, running_api_server
 from tests.cluster.harness.processes import eventually
 from tests.cluster.installing import IMAGE, SERVICE_ACCOUNT, apply_stream, stream
 
@@ -182,7 +183,7 @@ def test_controller_may_change_secrets_and_states_but_not_what_people_sealed(
     refused = [
         ("update", "sealedsecrets"),
         ("delete", "sealedsecrets"),
-        ("delete", "sealingkeys"),
+        ("patch", "sealingkeys"),
         ("get", "configmaps"),
         ("create", "pods"),
         ("create", "leases.coordination.k8s.io"),
@@ -194,6 +195,26 @@ def test_controller_may_change_secrets_and_states_but_not_what_people_sealed(
     assert [pair for pair in allowed if not _may(installed, robot, *pair, namespace)] == []
     assert [pair for pair in refused if _may(installed, robot, *pair, namespace)] == []
     assert _may(installed, robot, "create", "leases.coordination.k8s.io", DEFAULT_NAMESPACE)
+
+
+def test_controller_owns_what_it_makes_where_owner_references_need_rights(
+    programs: Programs, tmp_path: Path
+) -> None:
+    enforced = ["--enable-admission-plugins=OwnerReferencesPermissionEnforcement"]
+    with running_api_server(tmp_path, programs, audited=False, flags=enforced) as api:
+        apply_stream(api)
+        sealed = create(api, sealed_secret(), "default").body["metadata"]
+        reference = {"apiVersion": "sealer.dev/v1alpha1", "kind": "SealedSecret", "name": "db"}
+        owner = {**reference, "uid": sealed["uid"], "controller": True}
+        metadata = {"name": "db", "namespace": "default", "ownerReferences": [owner]}
+        secret = json.dumps({"apiVersion": "v1", "kind": "Secret", "metadata": metadata})
+        robot = api.kubeconfig_for_service_account(DEFAULT_NAMESPACE, SERVICE_ACCOUNT)
+        api.kubectl("create", "-f", "-", stdin=secret, kubeconfig=robot)
+        released = json.dumps(
+            json.loads(secret) | {"metadata": {**metadata, "ownerReferences": []}}
+        )
+        for manifest in (released, secret):
+            api.kubectl("replace", "-f", "-", stdin=manifest, kubeconfig=robot)
 
 
 def _deployment(api: ApiServer, namespace: str) -> Object:

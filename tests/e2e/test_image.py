@@ -4,11 +4,18 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import urllib.request
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+import yaml
 
 import sealer
+from sealer.install import DEFAULT_NAMESPACE
+from tests.cluster.harness.fixtures import api_server, find_program, programs
+from tests.cluster.harness.processes import Server, free_port
+from tests.cluster.installing import SERVICE_ACCOUNT, apply_stream, stream
 from tests.e2e.conftest import ROOT
 from tests.tools.images import Image, built_image
 from tests.tools.requirement import unavailable
@@ -17,9 +24,15 @@ from tests.tools.toolchain import ToolsUnavailable
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from tests.cluster.harness.api_server import ApiServer
+
+__all__ = ["api_server", "find_program", "programs"]
+
 pytestmark = pytest.mark.e2e
 
 _USER = "65532"
+# What Debian calls /var/run.
+_ACCOUNT_FOLDER = "/run/secrets/kubernetes.io/serviceaccount"
 
 
 @pytest.fixture(scope="module")
@@ -65,3 +78,47 @@ def test_nothing_of_the_build_is_left_in_the_image(image: Image) -> None:
     assert image.run("python", "-m", "pip", "--version").returncode == 1
     tests = image.run("find", "/opt/sealer/app", "-mindepth", "1", "-maxdepth", "1").stdout
     assert tests.split() == ["/opt/sealer/app/controller"]
+
+
+def test_controller_of_the_image_works_as_it_is_installed(
+    image: Image, api_server: ApiServer, tmp_path: Path
+) -> None:
+    apply_stream(api_server)
+    port = free_port()
+    environment = {
+        "KUBERNETES_SERVICE_HOST": "127.0.0.1",
+        "KUBERNETES_SERVICE_PORT": str(api_server.port),
+        "SEALER_CONTROLLER_NAMESPACE": DEFAULT_NAMESPACE,
+        "SEALER_LISTEN": f"127.0.0.1:{port}",
+    }
+    account = {_service_account(api_server, tmp_path / "account"): _ACCOUNT_FOLDER}
+    command = image.command(*_installed_command(), env=environment, volumes=account)
+    controller = Server(command, log=tmp_path / "controller.log")
+    controller.start()
+    try:
+        controller.wait_ready(lambda: _answers(f"http://127.0.0.1:{port}/readyz"), within=90)
+        assert "Cluster   Active" in api_server.kubectl("get", "sealingkeys").stdout
+    finally:
+        controller.stop()
+    assert '"level"' in controller.log.read_text()
+
+
+def _installed_command() -> list[str]:
+    (deployment,) = (
+        manifest for manifest in yaml.safe_load_all(stream()) if manifest["kind"] == "Deployment"
+    )
+    (container,) = deployment["spec"]["template"]["spec"]["containers"]
+    return [*container["command"], *container["args"]]
+
+
+def _service_account(api: ApiServer, folder: Path) -> Path:
+    folder.mkdir()
+    (folder / "token").write_text(api.service_account_token(DEFAULT_NAMESPACE, SERVICE_ACCOUNT))
+    (folder / "ca.crt").write_bytes(api.authority.certificate)
+    (folder / "namespace").write_text(DEFAULT_NAMESPACE)
+    return folder
+
+
+def _answers(url: str) -> bool:
+    with urllib.request.urlopen(url) as answer:  # noqa: S310 - http, ours
+        return bool(answer.status == 200)

@@ -52,7 +52,8 @@ class Builder:
     def command(self, verb: str, *arguments: str) -> list[str]:
         """Return the command line of a buildah command."""
         places = [f"--root={self.storage / 'root'}", f"--runroot={self.storage / 'run'}"]
-        return ["buildah", *places, "--storage-driver=vfs", verb, *arguments]
+        buildah = shutil.which("buildah") or "buildah"
+        return [buildah, *places, "--storage-driver=vfs", verb, *arguments]
 
     def __call__(self, verb: str, *arguments: str, cwd: Path | None = None) -> str:
         """Run a buildah command and return what it printed.
