@@ -31,7 +31,9 @@ from sealer.manifests.models import API_VERSION, Manifest
 
 GROUP_PATH = f"/apis/{API_VERSION}"
 SEALED_SECRETS = "sealedsecrets"
-_RESOURCES = {SECRET: "secrets", SHARED_SECRET: "sharedsecrets", "SealingKey": "sealingkeys"}
+SHARED_SECRETS = "sharedsecrets"
+SEALING_KEYS = "sealingkeys"
+_RESOURCES = {SECRET: "secrets", SHARED_SECRET: SHARED_SECRETS, "SealingKey": SEALING_KEYS}
 _MANAGER = {"fieldManager": FIELD_MANAGER}
 
 Object = Mapping[str, Any]

@@ -22,7 +22,7 @@ from urllib.parse import quote
 from controller import handlers
 from controller.announcing import Announcer, Subject
 from controller.apiserver import ApiServer
-from controller.cluster import GROUP_PATH, SEALED_SECRETS, Cluster
+from controller.cluster import GROUP_PATH, SEALED_SECRETS, SEALING_KEYS, SHARED_SECRETS, Cluster
 from controller.connection import Connection, from_kubeconfig, in_pod
 from controller.engine import Engine, Object
 from controller.keys import ClusterKeys
@@ -42,8 +42,9 @@ from sealer.errors import SealerError
 from sealer.keyring import HeldKey
 
 _LEASE = "sealer-controller"
-_KINDS = frozenset({SEALED_SECRETS, "sharedsecrets", "sealingkeys"})
-_LOOK_SECONDS = 2.0
+_KINDS = frozenset({SEALED_SECRETS, SHARED_SECRETS, SEALING_KEYS})
+_MOMENT_SECONDS = 0.1
+_LOOK_SECONDS = 1.0
 """Between two looks for something that is not there yet, or that is still changing."""
 
 logger = logging.getLogger(__name__)
@@ -157,8 +158,8 @@ class Operator:
             self._keys.read()
             see = {
                 SEALED_SECRETS: self._see_sealed,
-                "sharedsecrets": self._see_shared,
-                "sealingkeys": self._see_key,
+                SHARED_SECRETS: self._see_shared,
+                SEALING_KEYS: self._see_key,
             }
             registry = handlers.registry_of(see, self._connection, self._pulse)
             group.create_task(handlers.watch(registry, lambda: _stop_on_signals(stopping)))
@@ -172,11 +173,17 @@ class Operator:
         self._leading = True
         logger.info("at work")
         group.create_task(self._announcer.run())
-        group.create_task(self._publishing.run(1))
+        group.create_task(self._publish_all())
         await self._make_first_key()
         group.create_task(self._objects.run(self._options.workers))
         group.create_task(self._resync())
         group.create_task(self._count())
+
+    async def _publish_all(self) -> None:
+        """Publish, once it is known what is published already."""
+        await self._pulse.expect(SEALING_KEYS).wait()
+        await asyncio.sleep(_MOMENT_SECONDS)  # what was listed is still on its way through kopf
+        await self._publishing.run(1)
 
     async def _make_first_key(self) -> None:
         while True:

@@ -7,6 +7,7 @@ it shows may be old: that is for `/readyz`.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
@@ -30,14 +31,18 @@ class Pulse:
 
     clock: Callable[[], float]
     _beats: dict[str, _Beat] = field(default_factory=dict)
+    _first: dict[str, asyncio.Event] = field(default_factory=dict)
 
-    def expect(self, name: str) -> None:
-        """A watch that is about to be started."""
-        self._beats[name] = _Beat(self.clock(), connected=False)
+    def expect(self, name: str) -> asyncio.Event:
+        """A watch that is about to be started; the event is set once it is connected."""
+        self._beats.setdefault(name, _Beat(self.clock(), connected=False))
+        return self._first.setdefault(name, asyncio.Event())
 
     def up(self, name: str) -> None:
         """The watch received something."""
         self._beats[name] = _Beat(self.clock(), connected=True)
+        if name in self._first:
+            self._first[name].set()
 
     def down(self, name: str) -> None:
         """The watch was cut off or could not connect, and tries again."""

@@ -208,7 +208,7 @@ def _readiness(published: Object, key: HeldKey | None) -> tuple[str, str]:
 def _record(record: KeyRecord) -> Manifest:
     fields = record.to_manifest()
     fields.pop("notAfter", None)
-    return {name: fields[name] for name in fields if isinstance(fields[name], str | int)}  # type: ignore[misc]
+    return {name: fields[name] for name in fields if isinstance(fields[name], str | int)}
 
 
 def _sealing_key(key: HeldKey) -> Manifest:

@@ -12,14 +12,18 @@ from tests.cluster.harness.fixtures import (
     new_namespace,
     programs,
 )
+from tests.cluster.running import controller, installed_sealer, shop
 
 __all__ = [
     "api_server",
+    "controller",
     "find_program",
+    "installed_sealer",
     "kubernetes_controllers",
     "namespace",
     "new_namespace",
     "programs",
+    "shop",
 ]
 
 
