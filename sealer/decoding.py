@@ -22,6 +22,9 @@ from sealer.manifests.times import parse_time
 
 _Word = TypeVar("_Word", Scope, Kind)
 
+MAX_ENTRIES = 1024
+MAX_ITEMS = 16384
+"""More than ever fit into 1.4 MiB; schemas/crds has the same bounds."""
 MAX_RECIPIENTS = 32
 """Keys that one entry may be wrapped to; each costs 1.6 kB in every manifest."""
 
@@ -60,6 +63,12 @@ def decode(sealed: SealedSecret) -> Decoded:
 def _decode(sealed: SealedSecret) -> Decoded:
     binding = binding_of(sealed)
     validation.check_template(sealed.template, namespace=sealed.metadata.namespace)
+    for what, mapping, most in (
+        ("seals", sealed.seals, MAX_ENTRIES),
+        ("encryptedData", sealed.encrypted_data, MAX_ITEMS),
+    ):
+        if len(mapping) > most:
+            raise InvalidEnvelope(f"at most {most} fit, found {len(mapping)}", key=f"spec.{what}")
     entries = {name: _decode_entry(name, entry) for name, entry in sealed.seals.items()}
     items = {
         item_key: _decode_item(item_key, text, entries)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sized
 from types import MappingProxyType
 
 from sealer.errors import InvalidManifest, Refused, SealerError
@@ -24,6 +24,13 @@ MAX_PLAIN_BYTES = 1024 * 1024
 """Sum of a Secret's value lengths: MaxSecretSize of k8s.io/api/core/v1; keys are not counted."""
 MAX_ANNOTATION_BYTES = 256 * 1024
 """Sum of all annotation keys and values: TotalAnnotationSizeLimitB of apimachinery."""
+MAX_LABELS = 1024
+MAX_ANNOTATIONS = 4096
+MAX_DISPLAY_NAME = 256
+MAX_DESCRIPTION = 4096
+MAX_ACCESS_RULES = 256
+MAX_READERS = 256
+"""The bounds of schemas/crds, in entries and characters; Kubernetes itself has none for these."""
 MAX_SEALED_BYTES = 1_468_006
 """1.4 MiB of compact JSON: etcd refuses values over 1.5 MiB (its --max-request-bytes), and the API
 server adds managedFields and status to what it is sent."""
@@ -149,6 +156,8 @@ def check_template(template: Template, *, namespace: str) -> None:
         _check_type(template.type, namespace=namespace, path=f"{path}.type")
     for where, metadata in (("labels", template.labels), ("annotations", template.annotations)):
         _check_reserved(metadata, f"{path}.metadata.{where}")
+    _check_length(template.labels, MAX_LABELS, f"{path}.metadata.labels", "labels")
+    _check_length(template.annotations, MAX_ANNOTATIONS, f"{path}.metadata.annotations", "of them")
     _check_labels(template.labels, f"{path}.metadata.labels")
     _check_annotations(template.annotations, f"{path}.metadata.annotations")
     for item_key, text in template.data.items():
@@ -253,15 +262,19 @@ def _check_shared(template: Template, path: str) -> None:
             key=f"{path}.{present[0]}",
             hint="set spec.template.kind to SharedSecret before sealing, or remove the field",
         )
-    for name, text in texts.items():
+    for (name, text), most in zip(texts.items(), (MAX_DISPLAY_NAME, MAX_DESCRIPTION), strict=True):
         _size(text or "", f"{path}.{name}")
+        _check_length(text or "", most, f"{path}.{name}", "characters")
     _check_access(template.access, f"{path}.access")
 
 
 def _check_access(rules: tuple[AccessRule, ...], path: str) -> None:
+    _check_length(rules, MAX_ACCESS_RULES, path, "rules")
     uses = Counter(rule.name for rule in rules)
     for index, rule in enumerate(rules):
         at = f"{path}[{index}]"
+        _check_length(rule.users, MAX_READERS, f"{at}.users", "users")
+        _check_length(rule.teams, MAX_READERS, f"{at}.teams", "teams")
         for where, text in _rule_texts(rule):
             if not text:
                 raise InvalidManifest("must not be empty", key=f"{at}.{where}")
@@ -276,6 +289,11 @@ def _check_access(rules: tuple[AccessRule, ...], path: str) -> None:
             raise InvalidManifest("two rules have this name", key=f"{at}.name")
         if not rule.verbs or not set(rule.verbs) <= set(VERBS):
             raise InvalidManifest(f"must be one or more of {', '.join(VERBS)}", key=f"{at}.verbs")
+
+
+def _check_length(value: Sized, most: int, path: str, what: str) -> None:
+    if len(value) > most:
+        raise InvalidManifest(f"has {len(value)} {what}, and at most {most} fit", key=path)
 
 
 def _rule_texts(rule: AccessRule) -> Iterator[tuple[str, str]]:

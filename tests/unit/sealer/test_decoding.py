@@ -137,3 +137,14 @@ def test_absent_kind_is_a_secret() -> None:
 def test_repr_shows_no_ciphertext_of_an_item() -> None:
     decoded = decode(SEALED)
     assert repr(decoded.items["password"][1])[2:30] not in repr(decoded)
+
+
+def test_more_entries_or_items_than_the_crd_takes_are_refused() -> None:
+    item = SEALED.encrypted_data["password"]
+    many = {f"k{number}": item for number in range(16385)}
+    with pytest.raises(InvalidEnvelope, match="at most 16384 fit"):
+        decode(replace(SEALED, encrypted_data=many))
+    letters = "abcdefghijklmnopqrstuvwxyz"
+    entries = {f"{a}{b}aaaa{c}a": ENTRY for a in letters for b in letters for c in "ab"}
+    with pytest.raises(InvalidEnvelope, match="at most 1024 fit"):
+        decode(replace(SEALED, seals=entries))

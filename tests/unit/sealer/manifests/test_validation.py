@@ -386,3 +386,30 @@ def test_two_access_rules_have_two_names() -> None:
 def test_an_error_says_which_secret_it_is_about() -> None:
     assert refusal(secret(labels={"-": ""})).obj == "Secret shop/db"
     assert refusal(secret(type_="kubernetes.io/service-account-token")).obj == "Secret shop/db"
+
+
+@pytest.mark.parametrize(
+    ("field", "fits", "too_much"),
+    [
+        ("display_name", "x" * 256, "x" * 257),
+        ("description", "x" * 4096, "x" * 4097),
+        ("labels", {f"l{n}": "" for n in range(1024)}, {f"l{n}": "" for n in range(1025)}),
+        ("annotations", {f"a{n}": "" for n in range(4096)}, {f"a{n}": "" for n in range(4097)}),
+        (
+            "access",
+            tuple(replace(RULE, name=f"r{n}") for n in range(256)),
+            tuple(replace(RULE, name=f"r{n}") for n in range(257)),
+        ),
+        (
+            "access",
+            (replace(RULE, users=tuple(f"u{n}" for n in range(256))),),
+            (replace(RULE, users=tuple(f"u{n}" for n in range(257))),),
+        ),
+    ],
+    ids=["display name", "description", "labels", "annotations", "access", "users"],
+)
+def test_what_the_crd_bounds_is_bounded_on_the_laptop_too(
+    field: str, fits: object, too_much: object
+) -> None:
+    check_template(replace(SHARED, **{field: fits}), namespace="shop")  # type: ignore[arg-type]
+    assert "at most" in refusal(replace(SHARED, **{field: too_much})).message  # type: ignore[arg-type]
