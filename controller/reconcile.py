@@ -162,7 +162,7 @@ def outline(sealed: SealedSecret) -> SealedSecret:
         entry_id: Entry(
             sealed_at="",
             commitment="",
-            recipients=tuple(Recipient(sys.intern(each.key), "") for each in entry.recipients),
+            recipients=tuple(Recipient(sys.intern(str(each.key)), "") for each in entry.recipients),
         )
         for entry_id, entry in sealed.seals.items()
     }
@@ -241,9 +241,12 @@ def _secret_alone(observed: Observed, desired: Secret) -> list[Action]:
     gone: list[Action] = []
     if shared is not None and observed.uid in shared.owners:  # it was a SharedSecret before
         gone.append(Delete(ref=shared.ref, uid=shared.uid))
-        if secret is not None and shared.uid in secret.owners:
-            gone.append(Delete(ref=secret.ref, uid=secret.uid))
-            secret = None
+        ours = {shared.uid}
+    else:
+        ours = _lost_owners(observed)
+    if secret is not None and ours & secret.owners:
+        gone.append(Delete(ref=secret.ref, uid=secret.uid))
+        secret = None
     return gone + secret_actions(desired, secret, _owner(observed))
 
 
@@ -251,7 +254,8 @@ def _secret_behind(observed: Observed, desired: Secret, shared: SharedSecret) ->
     secret = observed.live.get(observed.secret)
     existing = observed.live.get(observed.shared)
     gone: list[Action] = []
-    if secret is not None and observed.uid in secret.owners:  # it was a Secret of its own before
+    ours = {observed.uid} | _lost_owners(observed)  # of when it was a Secret of its own
+    if secret is not None and ours & secret.owners:
         gone.append(Delete(ref=secret.ref, uid=secret.uid))
         secret = None
     owner = Owner(SHARED_SECRET, observed.name, existing.uid if existing else "")
@@ -260,6 +264,13 @@ def _secret_behind(observed: Observed, desired: Secret, shared: SharedSecret) ->
         + shared_actions(shared, existing, _owner(observed))
         + secret_actions(desired, secret, owner)
     )
+
+
+def _lost_owners(observed: Observed) -> set[str]:
+    """The SharedSecret that we made, if it is gone: its Secret will be collected as garbage."""
+    there = {live.uid for live in observed.live.values()}
+    made = {item.uid for item in observed.status.written if item.ref == observed.shared}
+    return made - there
 
 
 def _owner(observed: Observed) -> Owner:

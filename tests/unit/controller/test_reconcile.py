@@ -301,6 +301,18 @@ def test_shared_secret_taken_by_another_owner_is_something_to_do_and_stalls() ->
     assert cluster.status.conditions[0].reason == "NotOwned"
 
 
+@pytest.mark.parametrize("shared", [False, True], ids=["Secret now", "SharedSecret still"])
+def test_secret_whose_shared_secret_went_does_not_wait_for_garbage_collection(
+    *, shared: bool
+) -> None:
+    cluster = Cluster()
+    cluster.converge(sealed(shared=True), KEYS)
+    del cluster.objects[SHARED_REF]
+    decided = cluster.converge(sealed(shared=shared), KEYS, generation=2)
+    assert decided.actions[0] == Delete(ref=SECRET_REF, uid="uid-3")
+    assert cluster.status.is_ready
+
+
 # --- changes of kind and type
 
 
