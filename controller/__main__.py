@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import signal
 import sys
-import threading
+from collections.abc import Callable
 from pathlib import Path
+from queue import Empty, SimpleQueue
 
 import click
 
@@ -24,7 +25,8 @@ _LEVELS = ("debug", "info", "warning", "error")
         "auto_envvar_prefix": "SEALER",
         "show_default": True,
         "help_option_names": ["-h", "--help"],
-    }
+    },
+    epilog="Try: python -m controller --source . --target out --keyring keyring --once",
 )
 @click.option(
     "--source",
@@ -50,8 +52,8 @@ _LEVELS = ("debug", "info", "warning", "error")
     "--allowed-scope",
     "allowed_scopes",
     multiple=True,
-    type=click.Choice(list(Scope)),
-    default=list(Scope),
+    type=click.Choice([str(scope) for scope in Scope]),
+    default=[str(scope) for scope in Scope],
     help="Scopes that are opened at all; may be repeated.",
 )
 @click.option(
@@ -104,8 +106,8 @@ _LEVELS = ("debug", "info", "warning", "error")
 @click.option("--context", default="", help="Context of the kubeconfig; else its current one.")
 @click.option(
     "--log-format",
-    type=click.Choice(list(LogFormat)),
-    default=LogFormat.TEXT,
+    type=click.Choice([str(form) for form in LogFormat]),
+    default=str(LogFormat.TEXT),
     help="How log lines look.",
 )
 @click.option(
@@ -138,7 +140,7 @@ def main(
         offer_rewrapped=not embedded,  # `sealer reseal --keyring` has the keys themselves
     )
     try:
-        if source is None and target is None and keyring is None:
+        if source is None and target is None and keyring is None and not once:
             _in_cluster(settings, options, log_format, log_level)
         elif source is None or target is None or keyring is None:
             raise click.UsageError("--source, --target and --keyring are needed together")
@@ -165,9 +167,6 @@ def _embedded(
 ) -> int:
     from controller.embedded import Embedded, Voice  # noqa: PLC0415 - a cluster needs no Git
 
-    stopped = threading.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: stopped.set())
     voice = Voice(
         tell=lambda text: click.echo(_printable(text)),
         note=lambda text: click.echo(_printable(text), err=True),
@@ -176,7 +175,31 @@ def _embedded(
     operator = Embedded(
         source=source, target=target, keyring=keyring, settings=settings, voice=voice
     )
-    return operator.run(stopped, interval)
+    if not interval:
+        return 0 if operator.converge().all_well else 1
+    operator.watch(_signalled(interval))
+    return 0
+
+
+def _signalled(interval: float) -> Callable[[], bool]:
+    """Waits for the next look; true once a signal has come. A second one ends the process."""
+    signals: SimpleQueue[int] = SimpleQueue()  # its `put` is safe in a signal handler
+
+    def take(number: int, _: object) -> None:
+        signal.signal(number, signal.SIG_DFL)
+        signals.put(number)
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, take)
+
+    def is_over() -> bool:
+        try:
+            signals.get(timeout=interval)
+        except Empty:
+            return False
+        return True
+
+    return is_over
 
 
 def _complain(error: SealerError) -> None:

@@ -262,7 +262,8 @@ class TargetDirectory:
         """There is no garbage collector here, which would remove a Secret without its owner."""
         shared = Ref(SHARED_SECRET, ref.namespace, ref.name)
         return bool(owners) and all(
-            owner.kind == SHARED_SECRET and self.version(shared) is None for owner in owners
+            owner.kind == SHARED_SECRET and self.version(shared) in (None, self._void.get(shared))
+            for owner in owners
         )
 
     def _folders(self) -> list[Path]:

@@ -7,7 +7,6 @@ or key that is wrong never stops the others.
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -49,6 +48,7 @@ class Voice:
 class _Outcome:
     remembered: Remembered
     error: SealerError | None = None
+    has_acted: bool = False
 
 
 class Embedded:
@@ -82,22 +82,16 @@ class Embedded:
         self._said: frozenset[str] = frozenset()
         self._noted = ""
 
-    def run(self, stopped: threading.Event, interval: float) -> int:
-        """Converge once (interval 0), or until told to stop; an exit code.
+    def watch(self, is_over: Callable[[], bool]) -> None:
+        """Converge until told to stop.
 
         A pass that could not look at anything is reported once and tried again at the next.
 
         Args:
-            stopped: ends the loop between two passes.
-            interval: seconds between two passes; 0 for one pass only.
-
-        Raises:
-            GitError, FileError: with interval 0, nothing could be looked at.
+            is_over: waits for the next pass, or says that there is none.
         """
-        if not interval:
-            return 0 if self.converge().all_well else 1
         complaint = ""
-        while not stopped.is_set():
+        while True:
             try:
                 self.converge()
                 complaint = ""
@@ -105,8 +99,8 @@ class Embedded:
                 if str(error) != complaint:
                     self._voice.complain(error)
                 complaint = str(error)
-            stopped.wait(interval)
-        return 0
+            if is_over():
+                return
 
     def converge(self) -> Memory:
         """Make the target as the checked-out commit says, as far as possible, and remember.
@@ -174,7 +168,8 @@ class Embedded:
             fault = SealerError(f"internal error ({type(error).__name__})", hint="please report it")
             outcome = _failure(fault, previous, source)
         # With the same inputs it ends the same way: it is tried again once one of them changes.
-        self._settled[key] = (inputs, outcome)
+        if not outcome.has_acted:
+            self._settled[key] = (inputs, outcome)
         return outcome
 
     def _decide(self, source: Source, previous: Remembered, keyring: Keyring) -> _Outcome:
@@ -198,13 +193,12 @@ class Embedded:
             return _failure(decided.error, previous, source)
         written = self.target.apply(decided.actions)
         self._report(decided, source, previous.status)
-        return _Outcome(
-            replace(
-                previous,
-                status=conclude(decided, written, observed.live),
-                borrowed=_is_borrowed(decided, secret),
-            )
+        now = replace(
+            previous,
+            status=conclude(decided, written, observed.live),
+            borrowed=_is_borrowed(decided, secret),
         )
+        return _Outcome(now, has_acted=bool(decided.actions))
 
     def _take_leave(
         self, before: Memory, wanted: Collection[Key], sources: Sources
