@@ -8,7 +8,7 @@ import re
 from sealer.comparison import Comparison, compare
 from sealer.comparison_text import rows, summary, to_json, to_markdown, to_text
 from sealer.gathering import gather
-from tests.unit.sealer.manifest_files import NEW_KEY, OLD_KEY, entry, file, manifest
+from tests.unit.sealer.manifest_files import NEW_KEY, OLD_KEY, Manifest, entry, file, manifest
 
 ACCESS = {"name": "all", "verbs": ["update"], "users": ["ann"]}
 OLD = [
@@ -147,7 +147,7 @@ def test_what_moves_or_changes_in_other_ways_has_words_too() -> None:
     less = {"kind": "SharedSecret", "access": [{**ACCESS, "verbs": ["view"]}]}
     none = {"kind": "SharedSecret", "access": []}
     changed = {"password": "aaaaaaaa:eQ=="}
-    spec = {"encryptedData": {"x": "aaaaaaaa:eA=="}, "scope": "namespace-wide"}
+    spec: Manifest = {"encryptedData": {"x": "aaaaaaaa:eA=="}, "scope": "namespace-wide"}
     old = [
         file("a.json", manifest("a")),
         file("b.json", manifest("b", template=template)),
