@@ -9,6 +9,7 @@ from __future__ import annotations
 import base64
 import json
 import os
+import signal
 import sys
 import urllib.error
 import urllib.request
@@ -33,9 +34,15 @@ if TYPE_CHECKING:
     from tests.cluster.harness.access import Answer
     from tests.cluster.harness.api_server import ApiServer
 
+_RUN: Final = (
+    "import runpy, sys; sys.path.insert(0, sys.argv.pop(1)); "
+    "runpy.run_module('controller', run_name='__main__', alter_sys=True)"
+)
 GROUP: Final = "/apis/sealer.dev/v1alpha1"
 USER: Final = f"system:serviceaccount:{DEFAULT_NAMESPACE}:{SERVICE_ACCOUNT}"
 SECRETS: Final = f"/api/v1/namespaces/{DEFAULT_NAMESPACE}/secrets"
+ROOT_COMMAND: Final = (sys.executable, "-c", _RUN, str(ROOT))
+"""Starts the controller wherever the working directory is."""
 _QUICK: Final = ("--no-leader-elect", "--retry-max=1", "--log-format=json")
 
 Object = dict[str, Any]
@@ -79,6 +86,15 @@ class Controller:
     def log(self) -> str:
         """Return everything it has logged."""
         return self.server.log.read_text()
+
+    @contextmanager
+    def paused(self) -> Iterator[None]:
+        """Hold it still for the length of a `with` block."""
+        os.killpg(self.server.pid, signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            os.killpg(self.server.pid, signal.SIGCONT)
 
     def start(self) -> None:
         """Start it and wait until it is ready."""
@@ -297,6 +313,16 @@ def key_secret(key: UnsealingKey, *, ordinal: int, state: str) -> Object:
         "type": "sealer.dev/unsealing-key",
         "immutable": True,
         "data": {"unsealing-key.pem": base64.b64encode(key.to_pem().encode()).decode()},
+    }
+
+
+def sealing_key(public: SealingKey, *, name: str = "") -> Object:
+    """Return a SealingKey of role Cluster."""
+    return {
+        "apiVersion": "sealer.dev/v1alpha1",
+        "kind": "SealingKey",
+        "metadata": {"name": name or public.id},
+        "spec": {"format": "v1", "publicKey": public.to_pem(), "role": "Cluster"},
     }
 
 

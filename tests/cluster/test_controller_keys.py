@@ -10,7 +10,7 @@ import pytest
 
 from sealer.crypto.keys import SealingKey, UnsealingKey
 from tests.cluster.harness.processes import eventually
-from tests.cluster.running import GROUP, SECRETS, cluster_key, conditions, key_secret
+from tests.cluster.running import GROUP, SECRETS, cluster_key, conditions, key_secret, sealing_key
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -91,16 +91,14 @@ def test_deleted_sealing_key_comes_back_as_it_was(shop: Namespace) -> None:
         assert after["status"][name] == before["status"][name]
 
 
-def test_sealing_key_with_another_public_key_is_made_anew(shop: Namespace) -> None:
+def test_sealing_key_with_another_public_key_is_made_anew(
+    shop: Namespace, controller: Controller
+) -> None:
     public, foreign = cluster_key(shop.api), UnsealingKey.generate().public
-    shop.api.request("DELETE", f"{KEYS}/{public.id}")
-    forged = {
-        "apiVersion": "sealer.dev/v1alpha1",
-        "kind": "SealingKey",
-        "metadata": {"name": public.id},
-        "spec": {"format": "v1", "publicKey": foreign.to_pem(), "role": "Cluster"},
-    }
-    shop.api.request("POST", KEYS, forged)  # the controller may have been quicker
+    with controller.paused():
+        shop.api.request("DELETE", f"{KEYS}/{public.id}")
+        forged = sealing_key(foreign, name=public.id)
+        assert shop.api.request("POST", KEYS, forged).status == 201
 
     def is_ours() -> bool:
         found = _published(shop.api, public.id)
@@ -125,14 +123,7 @@ def test_changed_role_is_mended(shop: Namespace) -> None:
 
 def test_sealing_key_without_its_private_half_is_not_active(shop: Namespace) -> None:
     lost = UnsealingKey.generate().public
-    spec = {"format": "v1", "publicKey": lost.to_pem(), "role": "Cluster"}
-    body = {
-        "apiVersion": "sealer.dev/v1alpha1",
-        "kind": "SealingKey",
-        "metadata": {"name": lost.id},
-        "spec": spec,
-    }
-    assert shop.api.request("POST", KEYS, body).status == 201
+    assert shop.api.request("POST", KEYS, sealing_key(lost)).status == 201
     found = _is(shop.api, lost.id, "NoUnsealingKey")
     assert "state" not in found["status"]
     assert conditions(found)["Stalled"]["status"] == "True"

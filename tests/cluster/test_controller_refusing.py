@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -11,6 +10,7 @@ from sealer.crypto.keys import UnsealingKey
 from sealer.crypto.scope import Scope
 from sealer.install import DEFAULT_NAMESPACE
 from tests.cluster.harness.processes import eventually
+from tests.cluster.policies import TEXT, refusing_secrets
 from tests.cluster.running import (
     SECRETS,
     Namespace,
@@ -21,8 +21,6 @@ from tests.cluster.running import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from tests.cluster.harness.api_server import ApiServer
     from tests.cluster.running import Controller
 
@@ -149,11 +147,11 @@ def test_missing_key_is_named_and_its_restoration_opens_the_object(
 
 
 def test_secret_that_the_api_server_refuses_is_reported_without_its_text(shop: Namespace) -> None:
-    with _policy_against_secrets_of(shop):
+    with refusing_secrets(shop):
         shop.apply(shop.seal("db", {"password": b"made-up-31"}))
         message = shop.refused("db", "Rejected")
         assert "(422 Invalid)" in message
-        assert "quoted by the policy" not in message
+        assert TEXT not in message
     shop.opened("db")
     assert shop.values("db") == {"password": b"made-up-31"}
 
@@ -208,36 +206,3 @@ def test_events_tell_transitions_and_not_first_successes(shop: Namespace) -> Non
 
     events = eventually(told, what="two Events")
     assert events == [("db", "Normal", "Opened"), ("db", "Warning", "NotOwned")]
-
-
-@contextmanager
-def _policy_against_secrets_of(shop: Namespace) -> Iterator[None]:
-    """Refuse Secrets in one namespace, with a text of the policy's own."""
-    name = f"refuse-{shop.name}"
-    rule = {"apiGroups": [""], "apiVersions": ["v1"], "resources": ["secrets"]}
-    selector = {"matchLabels": {"kubernetes.io/metadata.name": shop.name}}
-    policy = {
-        "failurePolicy": "Fail",
-        "matchConstraints": {
-            "resourceRules": [{**rule, "operations": ["CREATE"]}],
-            "namespaceSelector": selector,
-        },
-        "validations": [{"expression": "false", "message": "quoted by the policy"}],
-    }
-    binding = {"policyName": name, "validationActions": ["Deny"]}
-    made = {"validatingadmissionpolicies": policy, "validatingadmissionpolicybindings": binding}
-    group = "/apis/admissionregistration.k8s.io/v1"
-
-    def refused() -> bool:
-        path = f"/api/v1/namespaces/{shop.name}/secrets?dryRun=All"
-        return shop.api.request("POST", path, {"metadata": {"name": "probe"}}).status == 422
-
-    try:
-        for plural, spec in made.items():
-            body = {"metadata": {"name": name}, "spec": spec}
-            assert shop.api.request("POST", f"{group}/{plural}", body).status == 201
-        eventually(refused, what="the policy to hold")
-        yield
-    finally:
-        for plural in made:
-            shop.api.request("DELETE", f"{group}/{plural}/{name}")

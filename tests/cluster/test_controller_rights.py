@@ -1,0 +1,201 @@
+"""The controller's rights: all that it needs, and nothing that it does not use.
+
+One run does everything that the controller ever does, in an API server of its own; what it asked
+for is compared with what it may ask for. Each right is then taken away, and what was done with it
+is refused.
+"""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from sealer.crypto.keys import UnsealingKey
+from tests.cluster.harness.api_server import ApiServer, running_api_server
+from tests.cluster.harness.in_cluster import in_pod
+from tests.cluster.harness.processes import eventually, free_port
+from tests.cluster.installing import SERVICE_ACCOUNT, apply_stream
+from tests.cluster.running import (
+    GROUP,
+    ROOT_COMMAND,
+    USER,
+    Controller,
+    Namespace,
+    cluster_key,
+    conditions,
+    sealing_key,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from tests.cluster.harness.api_server import Programs
+
+Right = tuple[str, str, str]
+"""Verb, API group and resource."""
+
+_RBAC = "/apis/rbac.authorization.k8s.io/v1"
+_ROLES = (
+    f"{_RBAC}/clusterroles/{SERVICE_ACCOUNT}",
+    f"{_RBAC}/namespaces/sealer-system/roles/{SERVICE_ACCOUNT}",
+)
+_GROUPS = ["system:serviceaccounts", "system:serviceaccounts:sealer-system"]
+"""Not `system:authenticated`, to which everyone's right to read public keys is given."""
+_OPENSHIFT = "--enable-admission-plugins=OwnerReferencesPermissionEnforcement"
+
+
+@pytest.fixture(scope="module")
+def own_server(tmp_path_factory: pytest.TempPathFactory, programs: Programs) -> Iterator[ApiServer]:
+    """Provide an API server as strict about owner references as OpenShift's."""
+    folder = tmp_path_factory.mktemp("rights")
+    with running_api_server(folder, programs, flags=[_OPENSHIFT]) as server:
+        apply_stream(server)
+        yield server
+
+
+@pytest.fixture(scope="module")
+def asked(own_server: ApiServer) -> set[tuple[Right, int]]:
+    """Provide what was asked for, with the status of the answers, by a run that does everything."""
+    with _in_a_pod(own_server) as controller:
+        _do_everything(own_server, controller)
+        controller.server.stop()
+    return {
+        ((request.verb, request.group, request.resource), request.code or 0)
+        for request in own_server.audit.requests(user=USER)
+        if request.resource
+    }
+
+
+def test_every_right_is_used_and_no_other_is_asked_for(
+    own_server: ApiServer, asked: set[tuple[Right, int]]
+) -> None:
+    granted = _granted(own_server)
+    assert {right for right, code in asked if code == 403} == set()
+    assert {right for right, code in asked if code in (0, 200, 201)} == granted
+
+
+def test_each_right_taken_away_is_gone(
+    own_server: ApiServer, asked: set[tuple[Right, int]]
+) -> None:
+    used = {right for right, _ in asked}
+    for path in _ROLES:
+        role = own_server.request("GET", path).body
+        for number, rule in enumerate(role["rules"]):
+            for verb in rule["verbs"]:
+                fewer = [each for each in rule["verbs"] if each != verb]
+                rest = [{**rule, "verbs": fewer}] if fewer else []
+                rules = [*role["rules"][:number], *rest, *role["rules"][number + 1 :]]
+                own_server.request("PUT", path, {**_named(role), "rules": rules})
+                right = (verb, rule["apiGroups"][0], rule["resources"][0])
+                assert right in used
+                eventually(lambda: not _may(own_server, right), what=f"{right} to be gone")  # noqa: B023
+        own_server.request("PUT", path, {**_named(role), "rules": role["rules"]})
+
+
+def test_lease_that_may_be_renewed_is_ours_alone(own_server: ApiServer) -> None:
+    other = ("auth", "can-i", "update", "leases/another", "-n", "sealer-system", "--as", USER)
+    assert own_server.kubectl(*other, check=False).stdout.strip() == "no"
+
+
+def _do_everything(api: ApiServer, controller: Controller) -> None:
+    api.request("POST", "/api/v1/namespaces", {"metadata": {"name": "shop"}})
+    shop = Namespace(api, "shop")
+    public = cluster_key(api)
+    opened = shop.give("db", {"a": b"made-up-60"})
+    assert conditions(opened)["Ready"]["status"] == "True"
+    shop.give("db", {"a": b"made-up-61"})  # replaces the Secret
+    shop.delete("Secret", "db")  # is fetched and made anew
+    eventually(lambda: shop.exists("Secret", "db"), what="the Secret to be back")
+    shop.give("db", {"a": b"made-up-62"}, shared=True)  # deletes the Secret
+    shop.patch("SharedSecret", "db", {"spec": {"description": "changed by hand"}})
+    eventually(
+        lambda: "description" not in shop.get("SharedSecret", "db")["spec"], what="the repair"
+    )
+    shop.give("db", {"a": b"made-up-63"})  # deletes the SharedSecret
+    theirs = {
+        "apiVersion": "sealer.dev/v1alpha1",
+        "kind": "SharedSecret",
+        "metadata": {"name": "taken"},
+        "spec": {},
+    }
+    shop.apply(theirs)
+    shop.apply(shop.seal("taken", {"a": b"made-up-64"}, shared=True))
+    shop.refused("taken", "NotOwned")  # and is looked at again
+    eventually(
+        lambda: api.audit.requests(user=USER, verb="get", resource="sharedsecrets"),
+        what="another look at the SharedSecret",
+    )
+    _change_keys(api, controller, public.id)
+    eventually(lambda: api.audit.requests(user=USER, resource="events"), what="an Event")
+
+
+def _change_keys(api: ApiServer, controller: Controller, key_id: str) -> None:
+    path = f"{GROUP}/sealingkeys/{key_id}"
+    merge = "application/merge-patch+json"
+    api.request("PATCH", path, {"spec": {"role": "Peer"}}, content_type=merge)
+    eventually(lambda: api.request("GET", path).body["spec"]["role"] == "Cluster", what="the role")
+    with controller.paused():
+        api.request("DELETE", path)
+        body = sealing_key(UnsealingKey.generate().public, name=key_id)
+        assert api.request("POST", f"{GROUP}/sealingkeys", body).status == 201
+    eventually(
+        lambda: api.audit.requests(user=USER, verb="delete", resource="sealingkeys"),
+        what="the wrong SealingKey to be deleted",
+    )
+    assert cluster_key(api).id == key_id
+
+
+@contextmanager
+def _in_a_pod(api: ApiServer) -> Iterator[Controller]:
+    """Run it as in a pod: the service account's files, and a Lease."""
+    port = free_port()
+    command = [*ROOT_COMMAND, f"--listen=127.0.0.1:{port}", "--retry-max=1"]
+    server = in_pod(
+        api,
+        command,
+        namespace="sealer-system",
+        service_account=SERVICE_ACCOUNT,
+        log=api.directory / "controller-in-pod.log",
+    )
+    controller = Controller(f"http://127.0.0.1:{port}", server)
+    try:
+        controller.start()
+        yield controller
+    finally:
+        server.stop(grace=0)
+
+
+def _granted(api: ApiServer) -> set[Right]:
+    rules: list[dict[str, Any]] = [
+        rule for path in _ROLES for rule in api.request("GET", path).body["rules"]
+    ]
+    return {
+        (verb, name, resource)
+        for rule in rules
+        for name in rule["apiGroups"]
+        for resource in rule["resources"]
+        for verb in rule["verbs"]
+    }
+
+
+def _named(role: dict[str, Any]) -> dict[str, Any]:
+    metadata = {name: role["metadata"][name] for name in ("name", "labels")}
+    return {"metadata": metadata, "apiVersion": role["apiVersion"], "kind": role["kind"]}
+
+
+def _may(api: ApiServer, right: Right) -> bool:
+    verb, group, resource = right
+    plural, _, sub = resource.partition("/")
+    attributes = {
+        "verb": verb,
+        "group": group,
+        "resource": plural,
+        "subresource": sub,
+        "namespace": "" if plural == "sealingkeys" else "sealer-system",
+        "name": SERVICE_ACCOUNT if plural == "leases" and verb != "create" else "",
+    }
+    body = {"spec": {"user": USER, "groups": _GROUPS, "resourceAttributes": attributes}}
+    answer = api.request("POST", "/apis/authorization.k8s.io/v1/subjectaccessreviews", body)
+    return bool(answer.body["status"]["allowed"])
