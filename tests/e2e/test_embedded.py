@@ -20,6 +20,7 @@ from sealer import keyring_directory
 from sealer.crypto.keys import UnsealingKey
 from tests.canary import Canary
 from tests.canary import canary as canary  # noqa: PLC0414 - a fixture is found by its name here
+from tests.e2e.console import run_page
 from tests.embedded_host import NOW, Host
 from tests.git_repository import Repository
 
@@ -372,3 +373,14 @@ def test_no_value_turns_up_anywhere_but_in_the_secrets(host: Host, canary: Canar
     assert host.values() == {"password": first, "URL": f"db://{first}"}
     canary.check((host.out / "status.yaml").read_bytes(), where="the status file")
     assert canary.found_in(host.secret_file().read_bytes()) == [first]
+
+
+def test_the_page_does_what_it_says(tmp_path: Path) -> None:
+    programs = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    author = {
+        f"GIT_{who}_{what}": "test@example.invalid"
+        for who in ("AUTHOR", "COMMITTER")
+        for what in ("NAME", "EMAIL")
+    }
+    variables = {"PATH": programs, "PYTHONPATH": str(ROOT), "GIT_CONFIG_GLOBAL": os.devnull}
+    assert run_page(ROOT / "docs" / "embedded.md", tmp_path, variables | author) == 7
