@@ -157,8 +157,10 @@ class Embedded:
         try:
             versions = [self.target.version(Ref(kind, *key)) for kind in (SECRET, SHARED_SECRET)]
             inputs = (source, keyring, versions)
-            if key in self._settled and self._settled[key][0] == inputs:
-                return self._settled[key][1]
+            known = self._settled.pop(key, None)
+            if known is not None and known[0] == inputs:
+                self._settled[key] = known
+                return known[1]
             outcome = self._decide(source, previous, keyring)
         except Unavailable as error:
             return _failure(error, previous, source)
@@ -167,7 +169,7 @@ class Embedded:
         except Exception as error:  # noqa: BLE001 - a mistake of ours must not stop the others
             fault = SealerError(f"internal error ({type(error).__name__})", hint="please report it")
             outcome = _failure(fault, previous, source)
-        # With the same inputs it ends the same way: it is tried again once one of them changes.
+        # With the same inputs it ends the same way, so it is left until one of them changes.
         if not outcome.has_acted:
             self._settled[key] = (inputs, outcome)
         return outcome

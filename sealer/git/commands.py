@@ -9,6 +9,7 @@ its refusal to read a repository that belongs to another user.
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -25,6 +26,8 @@ _TIMEOUT_SECONDS = 120
 """For one command. None of them takes seconds, but what waits for ever looks like all is well."""
 
 _ENVIRONMENT = {"LC_ALL": "C", "GIT_OPTIONAL_LOCKS": "0", "GIT_TERMINAL_PROMPT": "0"}
+
+_ANOTHER_USER = re.compile(r"dubious ownership in repository at (?P<root>'.*')")
 
 # Git sets these for its hooks; run in one, we would read another repository than we are told to.
 _ELSEWHERE = (
@@ -140,12 +143,12 @@ def _no_git() -> GitError:
 def _failure(stderr: str, directory: Path, command: str) -> GitError:
     lines = stderr.splitlines()
     said = next((line for line in lines if line.startswith("fatal: ")), lines[0] if lines else "")
-    if "dubious ownership" in said:
+    if match := _ANOTHER_USER.search(said):
         return GitError(
             "the repository belongs to another user, and Git does not read it",
             file=str(directory),
             hint="run as that user, or if you trust it: "
-            f"git config --global --add safe.directory {directory.resolve()}",
+            f"git config --global --add safe.directory {match['root']}",
         )
     return GitError(
         f"git {command} fails: {said.removeprefix('fatal: ') or 'it does not say why'}",

@@ -123,6 +123,19 @@ def test_error_is_told_once_and_again_after_a_restart(host: Host) -> None:
     assert host.said() == [error]
 
 
+def test_failing_object_is_not_tried_again_while_nothing_changed(host: Host) -> None:
+    moved = host.sealed(VALUES, name="other").replace("other", "db")
+    host.repository.commit({"db.yaml": moved, "x.yaml": host.sealed({}, name="x")})
+    operator = host.operator()
+    first = operator.converge().objects["shop", "db"]
+    host.repository.commit({"unrelated.yaml": "x: 1\n"})
+    assert operator.converge().objects["shop", "db"] is first
+    keyring_directory.renew(host.keyring, now=NOW)
+    again = operator.converge().objects["shop", "db"]
+    assert again is not first
+    assert again == first
+
+
 def test_object_that_moves_to_another_file_keeps_its_secret(host: Host) -> None:
     text = host.sealed(VALUES)
     host.repository.commit({"db.yaml": text})

@@ -247,14 +247,14 @@ def test_damaged_object_is_that_files_problem_alone(
 def test_repository_of_another_user_is_refused_as_git_does(
     repository: Repository, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    repository.commit({"a.yaml": "one"})
+    repository.commit({"apps/a.yaml": "one"})
     monkeypatch.setenv("GIT_CONFIG_GLOBAL", os.devnull)
     monkeypatch.setenv("GIT_CONFIG_SYSTEM", os.devnull)
     # Git's own switch for its tests: take every repository for another user's.
     monkeypatch.setenv("GIT_TEST_ASSUME_DIFFERENT_OWNER", "1")
     with pytest.raises(GitError, match="belongs to another user") as caught:
-        Worktree(repository.root)
-    assert "safe.directory" in caught.value.hint
+        Worktree(repository.root / "apps")
+    assert caught.value.hint.endswith(f"safe.directory '{repository.root}'")
 
 
 def test_git_that_is_not_installed_is_said(
