@@ -154,14 +154,13 @@ class Embedded:
 
     def _converge_one(self, source: Source, previous: Remembered, keyring: Keyring) -> _Outcome:
         key = (source.namespace, source.name)
+        known = self._settled.pop(key, None)
+        inputs: object = None
         try:
             versions = [self.target.version(Ref(kind, *key)) for kind in (SECRET, SHARED_SECRET)]
             inputs = (source, keyring, versions)
-            known = self._settled.pop(key, None)
-            if known is not None and known[0] == inputs:
-                self._settled[key] = known
-                return known[1]
-            outcome = self._decide(source, previous, keyring)
+            same = known is not None and known[0] == inputs
+            outcome = known[1] if known and same else self._decide(source, previous, keyring)
         except Unavailable as error:
             return _failure(error, previous, source)
         except SealerError as error:
