@@ -49,16 +49,25 @@ def unseal(sealed: SealedSecret, unwrappers: Mapping[str, Unwrapper]) -> Opened:
     """
     try:
         decoded = decode(sealed)
-        data_keys, used = _open_entries(decoded, unwrappers)
-        values = {
-            item_key: _open_item(decoded, data_keys[entry_id], item_key=item_key)
-            for item_key, (entry_id, _) in decoded.items.items()
-        }
+        values, used = _open_all(decoded, unwrappers)
         secret, shared = _produce(sealed, values)
         validation.check_opened(secret)
     except SealerError as error:
         raise error.at(obj=str(sealed)) from None
     return Opened(secret, shared, tuple(sorted(used)))
+
+
+def open_items(sealed: SealedSecret, unwrappers: Mapping[str, Unwrapper]) -> dict[str, bytes]:
+    """The values of all items, templates left alone: what is sealed, not what becomes of it.
+
+    Raises:
+        InvalidManifest, InvalidEnvelope, InvalidTemplate: malformed.
+        UnknownKey, WrongBinding, KeyProviderError: as `unseal`.
+    """
+    try:
+        return _open_all(decode(sealed), unwrappers)[0]
+    except SealerError as error:
+        raise error.at(obj=str(sealed)) from None
 
 
 def open_entry(
@@ -78,6 +87,17 @@ def open_entry(
     )
     envelope.check_commitment(data_key, entry.commitment)
     return data_key, key.id
+
+
+def _open_all(
+    decoded: Decoded, unwrappers: Mapping[str, Unwrapper]
+) -> tuple[dict[str, bytes], set[str]]:
+    data_keys, used = _open_entries(decoded, unwrappers)
+    values = {
+        item_key: _open_item(decoded, data_keys[entry_id], item_key=item_key)
+        for item_key, (entry_id, _) in decoded.items.items()
+    }
+    return values, used
 
 
 def _open_entries(

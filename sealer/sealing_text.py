@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from itertools import chain
 
+from sealer import sealed_layout
 from sealer.crypto.keys import SealingKey
 from sealer.crypto.scope import Kind, Scope
 from sealer.errors import InvalidManifest, SealerError
@@ -119,7 +120,7 @@ def stream_text(sources: Sequence[SealedSource], output_format: str | None = Non
 def values_text(values: Sequence[Data], output_format: str) -> str:
     """Objects as one text: YAML documents, or in JSON the object or a list of several."""
     if output_format == "yaml":
-        return documents.dump_all(values)
+        return sealed_layout.dump_all(values)
     several: Data = {"apiVersion": "v1", "kind": "List", "items": list(values)}
     return documents.dump_json(values[0] if len(values) == 1 else several)
 
@@ -173,7 +174,7 @@ def _replaced(document: Document, values: Sequence[Data]) -> Edit:
         return Edit(document.start, document.end, "")
     if document.is_json:
         return documents.replace_document(document, "".join(map(documents.dump_json, values)))
-    return documents.replace_document(document, documents.dump_all(values))
+    return documents.replace_document(document, sealed_layout.dump_all(values))
 
 
 def _joined(texts: Iterable[str], *, separator: bool) -> str:

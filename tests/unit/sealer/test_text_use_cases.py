@@ -164,7 +164,7 @@ def test_what_an_anchor_shares_is_left_and_named() -> None:
     assert result.text == text
     assert result.changed == ()
     (failure,) = result.failures
-    assert failure.file == "a.yaml:14"
+    assert failure.file == "a.yaml:15"
     assert "anchor" in failure.message
 
 

@@ -1,0 +1,198 @@
+"""What all `sealer create` subcommands have in common: options, and the way from values to a file.
+
+Whatever can be refused is refused before a value is asked for.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import reduce
+from pathlib import Path
+from typing import TypeVar
+
+import click
+
+from sealer.cli import hidden, options
+from sealer.cli.inputs import read_bytes
+from sealer.cli.item_values import typed, warn_of_literals
+from sealer.cli.options import Command, Decorator, Function
+from sealer.cli.output import Destination, Terminal
+from sealer.cli.recipients import recipients_for
+from sealer.crypto.scope import Kind, Scope
+from sealer.decoding import binding_of
+from sealer.errors import AlreadyExists, UsageError
+from sealer.manifests import secret_types
+from sealer.manifests.models import (
+    Metadata,
+    SealedSecret,
+    Secret,
+    SharedSecret,
+    qualified,
+)
+from sealer.sealing import seal
+from sealer.sealing_text import values_text
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Arguments:
+    """What all subcommands are given."""
+
+    name: str
+    namespace: str
+    sealing_keys: tuple[Path, ...]
+    scope: Scope | None
+    kind: Kind
+    labels: tuple[str, ...]
+    annotations: tuple[str, ...]
+    immutable: bool
+    output_format: str
+    destination: str | None
+    force: bool
+
+    @property
+    def about(self) -> str:
+        """Namespace and name, as far as they are given."""
+        return qualified(Metadata(namespace=self.namespace, name=self.name))
+
+
+_Given = TypeVar("_Given", bound=Arguments)
+Read = Callable[[], Mapping[str, bytes]]
+"""Gives the items; may ask for them."""
+
+_COMMON: tuple[Decorator, ...] = (
+    click.argument("name"),
+    click.option(
+        "-n", "--namespace", default="", metavar="NAMESPACE", help="The Secret's namespace."
+    ),
+    options.sealing_keys,
+    click.option(
+        "--scope",
+        type=options.Word(Scope),
+        help="How far it may travel: strict (this namespace and name; the default), "
+        "namespace-wide or cluster-wide.",
+    ),
+    click.option(
+        "--kind",
+        type=options.Word(Kind),
+        default=Kind.SECRET,
+        help="What it becomes when opened; Secret is the default.",
+    ),
+    click.option(
+        "--label",
+        "labels",
+        multiple=True,
+        metavar="KEY=VALUE",
+        help="A label of the Secret; may be repeated.",
+    ),
+    click.option(
+        "--annotation",
+        "annotations",
+        multiple=True,
+        metavar="KEY=VALUE",
+        help="An annotation of the Secret; may be repeated.",
+    ),
+    click.option("--immutable", is_flag=True, help="Kubernetes refuses changes of its data."),
+    options.output_format("yaml", "json", default="yaml", text="yaml (the default) or json."),
+    options.write,
+    options.force,
+)
+
+
+def subcommand(
+    group: click.Group, arguments: Callable[..., _Given], *own: Decorator, name: str, examples: str
+) -> Callable[[Callable[[_Given, Terminal], None]], Command]:
+    """Make a subcommand: its own options, then those that all have."""
+
+    def decorate(function: Callable[[_Given, Terminal], None]) -> Command:
+        run: Function = options.collected(arguments)(function)
+        run = reduce(lambda inner, option: option(inner), reversed([*own, *_COMMON]), run)
+        made = options.command(name, examples=examples)(run)
+        group.add_command(made)
+        return made
+
+    return decorate
+
+
+def create(arguments: Arguments, read: Read, *, type_: str, terminal: Terminal) -> None:
+    """Seal values as a new object, and put it where it is to go.
+
+    Raises:
+        UsageError: nothing says for whom, or a label is no KEY=VALUE.
+        InvalidManifest: Kubernetes would not accept the Secret.
+        AlreadyExists: the file is there, and `--force` is not given.
+        SealerError: as `sealing.seal`.
+    """
+    now = datetime.now(UTC)
+    path = None if arguments.destination is None else Path(arguments.destination)
+    if path is not None and path.exists() and not arguments.force:
+        raise AlreadyExists(
+            "there is a file already", file=str(path), hint="--force replaces it; `sealer set` adds"
+        )
+    to = recipients_for(path, sealing_keys=arguments.sealing_keys, now=now)
+    scope = arguments.scope or to.scope or Scope.STRICT
+    metadata = Metadata(
+        namespace=arguments.namespace or to.namespace or "",
+        name=arguments.name,
+        labels=_pairs(arguments.labels, "--label"),
+        annotations=_pairs(arguments.annotations, "--annotation"),
+    )
+    _check_place(metadata, scope=scope, type_=type_)
+    secret = Secret(metadata=metadata, data=dict(read()), type=type_, immutable=arguments.immutable)
+    shared = None
+    if arguments.kind is Kind.SHARED_SECRET:
+        shared = SharedSecret(metadata=Metadata(namespace=metadata.namespace, name=metadata.name))
+    sealed = seal(secret, to=to.keys, scope=scope, now=now, shared=shared)
+    text = values_text([sealed.to_manifest()], arguments.output_format)
+    Destination(arguments.destination, arguments.force).put(text, terminal=terminal)
+    if path is not None:
+        items = ", ".join(sealed.encrypted_data)
+        terminal.note(f"{path}: {sealed}: {items} sealed to {to}")
+
+
+def secret_text(
+    given: str | None, *, from_stdin: bool, flag: str, about: str, terminal: Terminal
+) -> str:
+    """A value that has an option of its own: from there, from stdin, or asked for.
+
+    Args:
+        given: what the option says; None where it is not there.
+        from_stdin: whether the option with `-stdin` is there. One line break at the end goes.
+        flag: the option, with its dashes.
+        about: whose value it is.
+        terminal: to speak to.
+
+    Raises:
+        UsageError: both, nobody to ask, or not UTF-8 text.
+        FileError: stdin cannot be read.
+    """
+    what = flag.removeprefix("--")
+    if given is not None and from_stdin:
+        raise UsageError(f"either {flag} or {flag}-stdin, not both")
+    if given is not None:
+        warn_of_literals(typed(what.replace("-", "_")), terminal)
+        return given
+    if from_stdin:
+        raw = read_bytes("-").removesuffix(b"\n").removesuffix(b"\r")
+    else:
+        raw = hidden.ask(f"{what} for {about}", otherwise=f"{flag}-stdin reads it from stdin")
+    try:
+        return raw.decode()
+    except UnicodeDecodeError:
+        raise UsageError(f"what {flag} gives is no UTF-8 text") from None
+
+
+def _check_place(metadata: Metadata, *, scope: Scope, type_: str) -> None:
+    binding_of(SealedSecret(metadata=metadata, scope=scope))
+    secret_types.check_type_allowed(type_, namespace=metadata.namespace)
+
+
+def _pairs(texts: Sequence[str], option: str) -> dict[str, str]:
+    pairs = {}
+    for text in texts:
+        key, equals, value = text.partition("=")
+        if not key or not equals:
+            raise UsageError(f"{option} is KEY=VALUE", key=text)
+        pairs[key] = value
+    return pairs

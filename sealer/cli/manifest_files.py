@@ -1,0 +1,119 @@
+"""Sealed manifests that commands change: found, read, and put back."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+import click
+
+from sealer import editing, files
+from sealer.cli.inputs import Input, read_inputs, read_text
+from sealer.cli.options import Decorator
+from sealer.cli.output import Terminal
+from sealer.crypto.keys import SealingKey
+from sealer.editing import Alteration
+from sealer.errors import InvalidManifest, Refused, SealerError, UsageError
+from sealer.manifests.models import SealedSecret, qualified
+from sealer.revising_text import revise
+from sealer.sources import Found, describe
+
+file: Decorator = click.argument("file", metavar="FILE")
+
+object_name: Decorator = click.option(
+    "--object",
+    "object_name",
+    default="",
+    metavar="[NAMESPACE/]NAME",
+    help="Which SealedSecret, where the file holds several.",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class SealedFile:
+    """One SealedSecret in a file that is to be changed."""
+
+    item: Input
+    at: Found
+    sealed: SealedSecret
+
+    @property
+    def about(self) -> str:
+        """Namespace and name of the object."""
+        return qualified(self.sealed.metadata)
+
+    def check_settable(self, keys: Iterable[str]) -> None:
+        """Find out that items cannot be set before anybody types their values.
+
+        Raises:
+            InvalidManifest, Refused: as `editing.check_settable`; says where.
+        """
+        try:
+            editing.check_settable(self.sealed, keys)
+        except SealerError as error:
+            raise self.at.located(error) from None
+
+    def altered(self, change: Alteration, *, to: Sequence[SealingKey], now: datetime) -> str:
+        """The text of the file with the object changed.
+
+        Raises:
+            SealerError: as `editing.alter` and `revising_text.revise`; says where.
+        """
+        try:
+            return revise(self.at, editing.alter(self.sealed, change, to=to, now=now))
+        except SealerError as error:
+            raise self.at.located(error) from None
+
+    def put(self, text: str, terminal: Terminal) -> None:
+        """Write the changed text: to the file, or to stdout where it came from stdin.
+
+        Raises:
+            Refused: the file is not what it was when it was read.
+            FileError: it cannot be written.
+        """
+        if self.item.path is None:
+            terminal.result(text)
+            return
+        if read_text(self.item.path) != self.item.text:
+            raise Refused(
+                "somebody else has changed it since it was read; nothing is written",
+                file=self.item.name,
+                hint="do it again",
+            )
+        if text != self.item.text:
+            files.write(self.item.path, text.encode())
+
+
+def read_sealed(name: str, *, object_name: str, terminal: Terminal) -> SealedFile:
+    """The SealedSecret of a file, or the one of that name.
+
+    Args:
+        name: the file, or `-`.
+        object_name: name, or namespace/name; may be empty where there is one only.
+        terminal: to tell a user who types that input is awaited.
+
+    Raises:
+        UsageError: the file holds several, and it is not clear which one is meant.
+        InvalidManifest: there is none, or it is malformed.
+        FileError: the file cannot be read.
+    """
+    (item,) = read_inputs((name,), mentioning="", terminal=terminal, directories=False)
+    found = [at for at in item.parse().objects() if at.is_sealed()]
+    if not found:
+        raise InvalidManifest("there is no SealedSecret here", file=item.name)
+    named = [at for at in found if object_name in ("", *_names(at))]
+    if len(named) != 1:
+        raise _unclear(named, found, file=item.name)
+    return SealedFile(item, named[0], named[0].sealed())
+
+
+def _names(at: Found) -> tuple[str, str]:
+    full = describe(at.value).partition(" ")[2]
+    return full, full.rpartition("/")[2]
+
+
+def _unclear(named: Sequence[Found], found: Sequence[Found], *, file: str) -> UsageError:
+    names = ", ".join(_names(at)[0] for at in named or found)
+    message = "several SealedSecrets are meant" if named else "there is no such SealedSecret"
+    return UsageError(message, file=file, hint=f"--object names one of {names}")

@@ -1,0 +1,52 @@
+"""`sealer unset`: items out of a sealed file; needs no key at all."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+import click
+
+from sealer.cli import manifest_files, options
+from sealer.cli.output import Terminal
+from sealer.editing import Alteration, users_of
+
+_EXAMPLES = """\
+sealer unset apps/shop/db.yaml old-password
+sealer unset apps/shop/all.yaml --object db old-password
+"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Arguments:
+    """What `sealer unset` is given."""
+
+    file: str
+    keys: tuple[str, ...]
+    object_name: str
+    force: bool
+
+
+@options.command("unset", examples=_EXAMPLES)
+@manifest_files.file
+@click.argument("keys", nargs=-1, required=True, metavar="KEY…")
+@manifest_files.object_name
+@click.option("--force", is_flag=True, help="Also what a template uses or the type needs.")
+@options.collected(Arguments)
+def command(arguments: Arguments, terminal: Terminal) -> None:
+    """Remove items from a sealed file; needs no key.
+
+    Everything else in the file stays as it is, byte for byte. Git still has the old value, sealed
+    as it was. An item that a template uses, or that the Secret's type needs, is not removed.
+    """
+    target = manifest_files.read_sealed(
+        arguments.file, object_name=arguments.object_name, terminal=terminal
+    )
+    change = Alteration(removed=arguments.keys, force=arguments.force)
+    text = target.altered(change, to=(), now=datetime.now(UTC))
+    if arguments.force:
+        for key in arguments.keys:
+            for user in users_of(target.sealed, key):
+                terminal.warn(f"template {user} still uses {key}: nothing opens until it is mended")
+    target.put(text, terminal)
+    terminal.note(f"{target.item.name}: {', '.join(arguments.keys)} removed from {target.about}")
