@@ -11,8 +11,8 @@ import click
 
 from sealer.cli import options
 from sealer.cli.inputs import Input, read_bytes, read_inputs
-from sealer.cli.key_files import read_sealing_keys
 from sealer.cli.output import Destination, Terminal, put_file, refuse_existing
+from sealer.cli.recipients import recipients_for
 from sealer.crypto.scope import Kind, Scope
 from sealer.errors import FileError, InvalidManifest, UsageError
 from sealer.manifests import writing
@@ -101,7 +101,7 @@ def command(arguments: Arguments, terminal: Terminal) -> None:
         raise UsageError("--name and --from-file go with --raw")
     now = datetime.now(UTC)
     order = Order(
-        to=read_sealing_keys(arguments.sealing_keys, now=now),
+        to=recipients_for(None, sealing_keys=arguments.sealing_keys, now=now).keys,
         scope=arguments.scope,
         kind=arguments.kind,
         namespace=arguments.namespace,
