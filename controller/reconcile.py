@@ -39,7 +39,7 @@ from sealer.manifests.models import (
     SharedSecret,
 )
 from sealer.opening import Opened, produce_shared, unseal
-from sealer.resealing import rewrap, stale_entries
+from sealer.resealing import rewrap, stale_entries, used_entries
 
 KIND = "SealedSecret"
 
@@ -171,7 +171,7 @@ def outline(sealed: SealedSecret) -> SealedSecret:
         metadata=metadata,
         scope=sealed.scope,
         seals=seals,
-        encrypted_data={entry_id: entry_id for entry_id in _used_entries(sealed)},
+        encrypted_data={entry_id: entry_id for entry_id in used_entries(sealed)},
         template=template,
     )
 
@@ -309,13 +309,7 @@ def _stale(sealed: SealedSecret, keyring: Keyring, settings: Settings) -> tuple[
     newest = keyring.newest()
     if newest is None or not settings.offer_rewrapped:
         return ()
-    stale = stale_entries(sealed, newest=newest.id, own=frozenset(keyring.unwrappers))
-    used = _used_entries(sealed)  # what no item refers to is ignored (docs/format.md)
-    return tuple(entry_id for entry_id in stale if entry_id in used)
-
-
-def _used_entries(sealed: SealedSecret) -> set[str]:
-    return {text.partition(":")[0] for text in sealed.encrypted_data.values()}
+    return stale_entries(sealed, newest=newest.id, own=frozenset(keyring.unwrappers))
 
 
 def _describe(opened: Opened) -> str:

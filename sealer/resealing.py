@@ -21,13 +21,22 @@ def stale_entries(sealed: SealedSecret, *, newest: str, own: frozenset[str]) -> 
     """Entries that a keyring's key (one of `own`) opens and that are not on its newest key alone.
 
     An entry for other clusters only is not ours to reseal; one that an older key still opens
-    besides the newest is stale too, or a revoked key would open it for ever.
+    besides the newest is stale too, or a revoked key would open it for ever. What no item refers
+    to is ignored (docs/format.md).
     """
+    used = used_entries(sealed)
     return tuple(
         entry_id
         for entry_id, entry in sealed.seals.items()
-        if (ours := {recipient.key for recipient in entry.recipients} & own) and ours != {newest}
+        if entry_id in used
+        and (ours := {recipient.key for recipient in entry.recipients} & own)
+        and ours != {newest}
     )
+
+
+def used_entries(sealed: SealedSecret) -> set[str]:
+    """The ids of the entries that items refer to."""
+    return {text.partition(":")[0] for text in sealed.encrypted_data.values()}
 
 
 def rewrap(

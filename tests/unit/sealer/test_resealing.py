@@ -133,3 +133,13 @@ def test_new_recipients_stand_where_the_first_that_goes_stood(
     changed = with_recipients(sealed, new, dropped=frozenset(key.id for key in dropped))
     assert _recipients(changed) == [key.id for key in after]
     assert Recipient(NEW.id, "made-up") in _entry(changed)[1].recipients
+
+
+def test_an_entry_that_no_item_refers_to_is_not_stale() -> None:
+    key = UnsealingKey(bytes(32)).public
+    secret = Secret(metadata=PLACE, data=DATA)
+    sealed = seal(secret, to=[key], scope=Scope.STRICT, now=NOW)
+    (entry,) = sealed.seals.values()
+    more = replace(sealed, seals={**sealed.seals, "unusedaa": entry})
+    stale = stale_entries(more, newest="0" * 32, own=frozenset([key.id]))
+    assert stale == tuple(sealed.seals)
