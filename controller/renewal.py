@@ -248,7 +248,7 @@ def _read_key(item: Object, name: str) -> HeldKey:
     state = annotations.get(_STATE, "")
     if state not in list(KeyState):
         raise InvalidKey(f"must be one of {', '.join(KeyState)}", key=_STATE)
-    times = {
+    times: dict[str, Any] = {
         field: parse_time(annotations[name])
         for field, name in _TIMES.items()
         if name in annotations

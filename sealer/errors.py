@@ -101,6 +101,12 @@ class InvalidKey(MalformedInput):
     reason = "InvalidKey"
 
 
+class InvalidBackup(MalformedInput):
+    """A backup, or a share of its key, is not what it must be: foreign, truncated or altered."""
+
+    reason = "InvalidBackup"
+
+
 class InvalidConfig(MalformedInput):
     """A configuration file is wrong."""
 
@@ -135,6 +141,18 @@ class WrongBinding(CannotOpen):
     """Sealed for another place, or altered since; authenticated encryption cannot tell which."""
 
     reason = "WrongBinding"
+
+
+class KeyRevoked(CannotOpen):
+    """Sealed to a key after that key was revoked, so known to whoever has it."""
+
+    reason = "KeyRevoked"
+
+
+class WrongBackupKey(CannotOpen):
+    """A backup that this passphrase, these keys or these shares do not open."""
+
+    reason = "WrongBackupKey"
 
 
 # --- refusals: it could be done, but must not be

@@ -6,8 +6,8 @@ Private keys are met only as `Unwrapper`, so that a key in an HSM fits like one 
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
@@ -37,14 +37,21 @@ class KeyRecord:
         ordinal: 1 for the first key of a keyring, counting up; the newest key is the active one
             with the highest ordinal.
         not_after: laptops refuse to seal to the key from then on; None for no such time.
+        backed_up_at: when a backup with it was last made; None where nobody knows of one.
+        reason: why people decided as they did; empty where nobody said.
+        decided_by: who they were; empty where nobody said.
     """
 
     ordinal: int
     state: KeyState
     created_at: datetime
     not_after: datetime | None = None
+    activated_at: datetime | None = None
     retired_at: datetime | None = None
     revoked_at: datetime | None = None
+    backed_up_at: datetime | None = None
+    reason: str = ""
+    decided_by: str = ""
 
     @classmethod
     def read(cls, document: object) -> KeyRecord:
@@ -54,35 +61,52 @@ class KeyRecord:
             InvalidManifest: a field is unknown, missing or of the wrong type.
         """
         fields = Fields(document, "")
+        record = cls.read_fields(fields)
+        fields.finish()
+        return record
+
+    @classmethod
+    def read_fields(cls, fields: Fields) -> KeyRecord:
+        """Read them from a mapping that holds more than these.
+
+        Raises:
+            InvalidManifest: a field is missing or of the wrong type.
+        """
         state = fields.text("state")
         if state not in list(KeyState):
             raise InvalidKey(f"state must be one of {', '.join(KeyState)}", key="state")
         ordinal = fields.optional_number("ordinal")
         if ordinal is None or ordinal < 1:
             raise InvalidKey("ordinal must be a whole number from 1 up", key="ordinal")
-        record = cls(
+        return cls(
             ordinal=ordinal,
             state=KeyState(state),
             created_at=parse_time(fields.text("createdAt")),
             not_after=_optional_time(fields, "notAfter"),
+            activated_at=_optional_time(fields, "activatedAt"),
             retired_at=_optional_time(fields, "retiredAt"),
             revoked_at=_optional_time(fields, "revokedAt"),
+            backed_up_at=_optional_time(fields, "backedUpAt"),
+            reason=fields.optional_text("reason") or "",
+            decided_by=fields.optional_text("decidedBy") or "",
         )
-        fields.finish()
-        return record
 
     def to_manifest(self) -> Manifest:
         """The content of an `ID.json`."""
         times = {
             "createdAt": self.created_at,
             "notAfter": self.not_after,
+            "activatedAt": self.activated_at,
             "retiredAt": self.retired_at,
             "revokedAt": self.revoked_at,
+            "backedUpAt": self.backed_up_at,
         }
+        words = {"reason": self.reason, "decidedBy": self.decided_by}
         return {
             "ordinal": self.ordinal,
             "state": str(self.state),
             **{name: format_time(time) for name, time in times.items() if time is not None},
+            **{name: text for name, text in words.items() if text},
         }
 
 
@@ -98,6 +122,26 @@ class HeldKey:
     def id(self) -> str:
         """Key id, 32 hex digits."""
         return self.public.id
+
+
+@dataclass(frozen=True, slots=True)
+class OpeningKeys(Mapping[str, Unwrapper]):
+    """What opens, by key id, and which of these keys are revoked, and since when.
+
+    Whoever opens with a plain mapping instead opens whatever the keys can.
+    """
+
+    by_id: Mapping[str, Unwrapper] = field(repr=False)
+    revoked: Mapping[str, datetime] = field(default_factory=dict)
+
+    def __getitem__(self, key_id: str) -> Unwrapper:
+        return self.by_id[key_id]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.by_id)
+
+    def __len__(self) -> int:
+        return len(self.by_id)
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,9 +187,16 @@ class Keyring:
         return matches[0]
 
     @property
-    def unwrappers(self) -> dict[str, Unwrapper]:
-        """What opens, by key id: every key of the ring, whatever its state."""
-        return {key.id: key.unwrapper for key in self.keys}
+    def unwrappers(self) -> OpeningKeys:
+        """What opens: every key of the ring, whatever its state."""
+        return OpeningKeys(
+            {key.id: key.unwrapper for key in self.keys},
+            {
+                key.id: key.record.revoked_at
+                for key in self.keys
+                if key.record.state is KeyState.REVOKED and key.record.revoked_at is not None
+            },
+        )
 
     def newest(self) -> HeldKey | None:
         """The active key with the highest ordinal: the one to seal to."""
@@ -163,17 +214,13 @@ class Keyring:
             raise Refused("there is no active key", hint="make one with `sealer keys renew`")
         return newest
 
+    def changed(self, key: HeldKey) -> Keyring:
+        """The keyring with one key in the place of what it had of it."""
+        return Keyring.of([*(old for old in self.keys if old.id != key.id), key])
+
     def next_ordinal(self) -> int:
         """The ordinal of the next key to be made."""
         return max((key.record.ordinal for key in self.keys), default=0) + 1
-
-    def retire_before(self, ordinal: int, *, now: datetime) -> tuple[HeldKey, ...]:
-        """The active keys older than `ordinal`, retired: what changes when that one takes over."""
-        return tuple(
-            replace(key, record=replace(key.record, state=KeyState.RETIRED, retired_at=now))
-            for key in self.keys
-            if key.record.state is KeyState.ACTIVE and key.record.ordinal < ordinal
-        )
 
 
 def _optional_time(fields: Fields, name: str) -> datetime | None:

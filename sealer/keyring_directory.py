@@ -12,15 +12,25 @@ import os
 import re
 import stat
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
+from typing import assert_never
 
-from sealer import files
+from sealer import files, lifecycle
 from sealer.crypto.keys import UnsealingKey
-from sealer.errors import AlreadyExists, FileError, InvalidKey, InvalidManifest, SealerError
+from sealer.errors import (
+    AlreadyExists,
+    FileError,
+    InvalidKey,
+    InvalidManifest,
+    Refused,
+    SealerError,
+)
 from sealer.keyring import HeldKey, KeyRecord, Keyring, KeyState
+from sealer.lifecycle import Add, Change, Delete, Make, Record
 from sealer.pinned_keys import PinnedKey
 
 if sys.platform == "win32":
@@ -73,6 +83,18 @@ def _ids(directory: Path) -> list[str]:
     return [match["id"] for name in names if (match := _PRIVATE_FILE.fullmatch(name))]
 
 
+def make(directory: Path) -> None:
+    """Make the directory if it is not there; only its owner may enter it.
+
+    Raises:
+        FileError: it cannot be made.
+    """
+    try:
+        directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        raise FileError(f"cannot be made: {error.strerror}", file=str(directory)) from None
+
+
 def init(directory: Path, *, now: datetime) -> HeldKey:
     """Make the directory and its first key.
 
@@ -80,10 +102,7 @@ def init(directory: Path, *, now: datetime) -> HeldKey:
         AlreadyExists: there is a keyring already.
         FileError: it cannot be written.
     """
-    try:
-        directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-    except OSError as error:
-        raise FileError(f"cannot be made: {error.strerror}", file=str(directory)) from None
+    make(directory)
     with _locked(directory):
         if load(directory).keys:
             raise AlreadyExists(
@@ -91,38 +110,99 @@ def init(directory: Path, *, now: datetime) -> HeldKey:
                 file=str(directory),
                 hint="`sealer keys renew` adds a key to it",
             )
-        return _add(directory, ordinal=1, now=now)
+        return _add(directory, 1, KeyState.ACTIVE, now=now)
 
 
-def renew(directory: Path, *, now: datetime) -> HeldKey:
-    """Add a key that is active and newer than all others; those that were active are retired.
-
-    The new key is written before the others are retired: killed in between, two keys are active
-    and the newer one is the one to seal to, which the next `renew` tidies up.
+def renew(directory: Path, *, now: datetime, state: KeyState = KeyState.ACTIVE) -> HeldKey:
+    """Add a key; made Active it is newer than all others, and those that were active are retired.
 
     Raises:
+        Refused: made Pending, and there is a pending key already.
         FileError, InvalidKey: the keyring cannot be read or written.
     """
-    with _locked(directory):
-        keyring = load(directory)
-        new = _add(directory, ordinal=keyring.next_ordinal(), now=now)
-        for old in keyring.retire_before(new.record.ordinal, now=now):
-            files.write(directory / f"{old.id}.json", _record_text(old.record), mode=files.PRIVATE)
-            # Its public file says so too, or laptops would go on sealing to it.
-            files.write(directory / f"{old.id}.pub.pem", _public_text(old), mode=files.PUBLIC)
-        return new
+    place = KeyringDirectory(directory)
+    after = place.change(lambda keyring: lifecycle.renew(keyring, now=now, state=state), now=now)
+    return after.keys[-1]
 
 
-def _add(directory: Path, *, ordinal: int, now: datetime) -> HeldKey:
+@dataclass(frozen=True, slots=True)
+class KeyringDirectory:
+    """A keyring in a directory, as commands see it (`sealer.key_place.KeyPlace`)."""
+
+    directory: Path
+
+    @property
+    def name(self) -> str:
+        """What the user calls it."""
+        return f"{self.directory}/"
+
+    def held(self) -> Keyring:
+        """All keys; see `load`."""
+        return load(self.directory)
+
+    def change(self, decide: Callable[[Keyring], Sequence[Change]], *, now: datetime) -> Keyring:
+        """Read, decide and write, while no other process can come in between.
+
+        Changes are carried out one after the other. Killed in between, what is done is done, and
+        deciding again gives the rest.
+
+        Returns:
+            The keyring as it is then.
+
+        Raises:
+            FileError, InvalidKey: the keyring cannot be read or written.
+        """
+        with _locked(self.directory):
+            keyring = load(self.directory)
+            for change in decide(keyring):
+                keyring = self._carry_out(change, keyring, now)
+            return keyring
+
+    def _carry_out(self, change: Change, keyring: Keyring, now: datetime) -> Keyring:
+        match change:
+            case Make(ordinal=ordinal, state=state):
+                return keyring.changed(_add(self.directory, ordinal, state, now=now))
+            case Add(key):
+                _put_back(self.directory, key)
+            case Record(key):
+                _write_record(self.directory, key)
+            case Delete(key):
+                # The public half first: nobody is to seal to a key that is gone.
+                for suffix in ("pub.pem", "pem", "json"):
+                    files.remove(self.directory / f"{key.id}.{suffix}")
+            case _:
+                assert_never(change)
+        return lifecycle.applied(keyring, (change,))
+
+
+def _add(directory: Path, ordinal: int, state: KeyState, *, now: datetime) -> HeldKey:
     key = UnsealingKey.generate()
-    record = KeyRecord(ordinal=ordinal, state=KeyState.ACTIVE, created_at=now)
+    record = KeyRecord(ordinal=ordinal, state=state, created_at=now)
     held = HeldKey(public=key.public, record=record, unwrapper=key)
+    _write_new(directory, held, key)
+    return held
+
+
+def _put_back(directory: Path, held: HeldKey) -> None:
+    if not isinstance(held.unwrapper, UnsealingKey):
+        raise Refused(f"key {held.id} is not kept in memory, so it cannot be written to a file")
+    # A state without a key is what a killed restore leaves behind.
+    files.remove(directory / f"{held.id}.json")
+    _write_new(directory, held, held.unwrapper)
+
+
+def _write_new(directory: Path, held: HeldKey, key: UnsealingKey) -> None:
     # In this order, whenever the process is killed: a key never lacks its state, and nobody can
     # seal to a public key whose private half has not been kept.
-    files.create(directory / f"{key.id}.json", _record_text(record), mode=files.PRIVATE)
+    files.create(directory / f"{key.id}.json", _record_text(held.record), mode=files.PRIVATE)
     files.create(directory / f"{key.id}.pem", key.to_pem().encode(), mode=files.PRIVATE)
-    files.create(directory / f"{key.id}.pub.pem", _public_text(held), mode=files.PUBLIC)
-    return held
+    files.write(directory / f"{key.id}.pub.pem", _public_text(held), mode=files.PUBLIC)
+
+
+def _write_record(directory: Path, key: HeldKey) -> None:
+    files.write(directory / f"{key.id}.json", _record_text(key.record), mode=files.PRIVATE)
+    # Its public file says so too, or laptops would go on sealing to it.
+    files.write(directory / f"{key.id}.pub.pem", _public_text(key), mode=files.PUBLIC)
 
 
 def _load_key(directory: Path, key_id: str) -> HeldKey:

@@ -9,14 +9,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from datetime import datetime
 
 from sealer.crypto import envelope
 from sealer.crypto.keys import Unwrapper
 from sealer.crypto.scope import Kind
 from sealer.decoding import Decoded, DecodedEntry, decode
-from sealer.errors import SealerError, UnknownKey
+from sealer.errors import KeyRevoked, SealerError, UnknownKey
+from sealer.keyring import OpeningKeys
 from sealer.manifests import templates, validation
 from sealer.manifests.models import OPAQUE, Metadata, SealedSecret, Secret, SharedSecret
+from sealer.manifests.times import format_time, parse_time
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,11 +42,12 @@ def unseal(sealed: SealedSecret, unwrappers: Mapping[str, Unwrapper]) -> Opened:
 
     Args:
         sealed: the manifest.
-        unwrappers: means to unwrap, by key id.
+        unwrappers: means to unwrap, by key id; those of a keyring know which are revoked.
 
     Raises:
         InvalidManifest, InvalidEnvelope, InvalidTemplate: malformed.
         UnknownKey: an entry is sealed to none of these keys.
+        KeyRevoked: an entry was sealed to one of these keys after that key was revoked.
         WrongBinding: sealed for another place, or altered since.
         KeyProviderError: an external key did not answer.
     """
@@ -62,7 +66,7 @@ def open_items(sealed: SealedSecret, unwrappers: Mapping[str, Unwrapper]) -> dic
 
     Raises:
         InvalidManifest, InvalidEnvelope, InvalidTemplate: malformed.
-        UnknownKey, WrongBinding, KeyProviderError: as `unseal`.
+        UnknownKey, KeyRevoked, WrongBinding, KeyProviderError: as `unseal`.
     """
     try:
         return _open_all(decode(sealed), unwrappers)[0]
@@ -77,6 +81,7 @@ def open_entry(
 
     Raises:
         UnknownKey: the entry is sealed to none of these keys.
+        KeyRevoked: it was sealed to one of them after that key was revoked.
         WrongBinding: sealed for another place, or altered since.
         KeyProviderError: an external key did not answer.
     """
@@ -118,6 +123,8 @@ def _open_entries(
 
 
 def _choose(entry: DecodedEntry, unwrappers: Mapping[str, Unwrapper], item_key: str) -> Unwrapper:
+    if isinstance(unwrappers, OpeningKeys):
+        _check_revoked(entry, unwrappers.revoked, item_key)
     for key_id in entry.wrapped:
         if key_id in unwrappers:
             return unwrappers[key_id]
@@ -128,6 +135,19 @@ def _choose(entry: DecodedEntry, unwrappers: Mapping[str, Unwrapper], item_key: 
         key_ids=tuple(entry.wrapped),
         hint="restore that key, or seal the value anew to a key that is here",
     )
+
+
+def _check_revoked(entry: DecodedEntry, revoked: Mapping[str, datetime], item_key: str) -> None:
+    """Whoever has the revoked key knows the value, whatever other keys it was sealed to besides."""
+    for key_id in entry.wrapped:
+        since = revoked.get(key_id)
+        if since is not None and parse_time(entry.sealed_at) > since:
+            raise KeyRevoked(
+                f"sealed on {entry.sealed_at} to key {key_id}, which is revoked since "
+                f"{format_time(since)}",
+                key=item_key,
+                hint="rotate the value and seal it to the newest key: `sealer keys fetch`",
+            )
 
 
 def _open_item(decoded: Decoded, data_key: bytes, *, item_key: str) -> bytes:

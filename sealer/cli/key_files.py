@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 
@@ -59,7 +59,7 @@ def read_sealing_keys(paths: Sequence[Path], *, now: datetime) -> tuple[SealingK
 
 def read_unwrappers(
     keyring: Path | None, private_keys: Sequence[Path], *, terminal: Terminal
-) -> dict[str, Unwrapper]:
+) -> Mapping[str, Unwrapper]:
     """What opens, by key id, from a keyring or from key files.
 
     Where one of the two is typed and the other set in the environment, what is typed counts.

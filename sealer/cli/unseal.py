@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import shlex
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -92,7 +92,7 @@ def _is_sealed(at: Found, terminal: Terminal) -> bool:
     return at.is_sealed()
 
 
-def _open(at: Found, unwrappers: dict[str, Unwrapper], *, namespace: str) -> Opened:
+def _open(at: Found, unwrappers: Mapping[str, Unwrapper], *, namespace: str) -> Opened:
     sealed = at.sealed()
     try:
         metadata = plaintext.placed(sealed.metadata, namespace, what=str(sealed))

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -92,14 +93,18 @@ def test_next_ordinal_counts_keys_of_every_state() -> None:
     assert Keyring.of([ONE, _key(7, KeyState.REVOKED)]).next_ordinal() == 8
 
 
-def test_active_keys_before_an_ordinal_are_retired_and_no_others() -> None:
-    revoked = _key(3, KeyState.REVOKED)
-    ring = Keyring.of([ONE, TWO, revoked, _key(4)])
-    retired = ring.retire_before(4, now=LATER)
-    assert [key.id for key in retired] == [ONE.id, TWO.id]
-    assert {key.record.state for key in retired} == {KeyState.RETIRED}
-    assert {key.record.retired_at for key in retired} == {LATER}
-    assert ring.get(ONE.id) == ONE
+def test_what_opens_is_every_key_and_says_which_are_revoked_since_when() -> None:
+    revoked = replace(TWO, record=replace(TWO.record, state=KeyState.REVOKED, revoked_at=LATER))
+    opening = Keyring.of([ONE, revoked]).unwrappers
+    assert dict(opening) == {ONE.id: ONE.unwrapper, TWO.id: TWO.unwrapper}
+    assert opening.revoked == {TWO.id: LATER}
+    assert "seed" not in repr(opening)
+
+
+def test_changed_key_takes_the_place_of_the_old_one() -> None:
+    retired = replace(ONE, record=replace(ONE.record, state=KeyState.RETIRED))
+    assert Keyring.of([ONE, TWO]).changed(retired).keys == (retired, TWO)
+    assert Keyring.of([ONE]).changed(TWO).keys == (ONE, TWO)
 
 
 def test_repr_shows_no_private_key() -> None:
@@ -114,8 +119,12 @@ RECORD = KeyRecord(
     state=KeyState.REVOKED,
     created_at=NOW,
     not_after=LATER,
+    activated_at=LATER,
     retired_at=LATER,
     revoked_at=LATER,
+    backed_up_at=LATER,
+    reason="a laptop was stolen",
+    decided_by="alice",
 )
 
 
