@@ -1,7 +1,8 @@
 """Canaries: secret values that must not turn up anywhere, in clear or encoded.
 
 `Canary.found_in` looks into any bytes, `check` into everything a test printed, logged or left
-behind. Values should be made up, recognisable and at least eight characters long.
+behind. Values should be made up, recognisable and at least seven characters long; what holds one of
+`MARKERS` is watched for in every test, by `tests.watch`.
 """
 
 from __future__ import annotations
@@ -14,6 +15,10 @@ from pathlib import Path
 
 import pytest
 
+MARKERS = ("made-up", "made up", "not-a-real")
+"""What the secrets of the tests and examples have in them, and nothing else has."""
+_MIN_BYTES = 7
+
 
 class Canary:
     """Values that must stay secret during a test."""
@@ -24,14 +29,22 @@ class Canary:
 
     def plant(self, value: str) -> str:
         """Watch a value from now on; returned, so that it can be planted where it is used."""
-        assert len(value) >= 8, f"{value!r} is too short to be told from chance"
-        for form in _forms(value.encode()):
-            self._forms[form] = value
+        self.plant_bytes(value.encode())
         return value
+
+    def plant_bytes(self, value: bytes) -> None:
+        """Watch a value that need not be text."""
+        assert len(value) >= _MIN_BYTES, f"{value!r} is too short to be told from chance"
+        for form in _forms(value):
+            self._forms[form] = value.decode(errors="replace")
 
     def allow(self, file: Path) -> None:
         """Let a file hold the values: the plaintext that a test begins with, or ends with."""
         self._allowed.add(file.resolve())
+
+    def allows(self, file: Path) -> bool:
+        """Whether a file may hold the values."""
+        return file.resolve() in self._allowed
 
     def found_in(self, content: bytes) -> list[str]:
         """The values that some bytes hold."""
@@ -46,7 +59,7 @@ class Canary:
         """Fail if a file below a directory holds a value, in its content or its name."""
         for path in directory.rglob("*"):
             self.check(path.name, where=f"the name {path.name}")
-            if path.is_file() and path.resolve() not in self._allowed:
+            if path.is_file() and not self.allows(path):
                 self.check(path.read_bytes(), where=str(path))
 
 
@@ -61,12 +74,13 @@ def canary(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> Iterator[Canary]
 
 def _forms(value: bytes) -> set[bytes]:
     """A value as it is, and in the encodings in which one could meet it unawares."""
-    text = value.decode()
-    escaped = {json.dumps(text)[1:-1], urllib.parse.quote(text), ascii(text)[1:-1]}
+    text = value.decode("latin-1")
+    escaped = {urllib.parse.quote(value), ascii(value)[2:-1], json.dumps(text)[1:-1]}
     forms = {value, value.hex().encode(), *(form.encode() for form in escaped)}
-    # Inside of a longer text that is base64, a value looks one of three ways.
+    # Inside of a longer text that is base64, a value looks one of three ways; characters that hold
+    # bits of its neighbours are left out.
     for shift in range(3):
-        whole = (shift + len(value)) // 3 * 3
-        inner = base64.b64encode((bytes(shift) + value)[:whole])
-        forms.add(inner[4 if shift else 0 :])
+        encoded = base64.b64encode(bytes(shift) + value)
+        inner = encoded[-(-8 * shift // 6) : 8 * (shift + len(value)) // 6]
+        forms |= {inner, inner.translate(bytes.maketrans(b"+/", b"-_"))}
     return forms

@@ -59,5 +59,5 @@ class Repository:
         if gone:
             self.git("rm", "--quiet", "-r", gone)
         self.git("add", "--all")
-        self.git("commit", "--quiet", "--allow-empty", "-m", "made up")
+        self.git("commit", "--quiet", "--allow-empty", "-m", "of a test")
         return self.git("rev-parse", "HEAD")

@@ -23,8 +23,8 @@ OLD, NEW, OTHER = (
 )
 
 
-def lay_out(folder: Path) -> None:
-    """Write the key files of a scenario."""
+def lay_out(folder: Path) -> list[Path]:
+    """Write the key files of a scenario; which of them are private."""
     ring = folder / "ring"
     ring.mkdir(parents=True)
     _add(
@@ -43,6 +43,7 @@ def lay_out(folder: Path) -> None:
     for name, key in public.items():
         (folder / f"{name}.pem").write_text(key.to_pem())
     _write_private(folder / "other.key", OTHER.to_pem())
+    return [folder / "other.key", *(ring / f"{key.id}.pem" for key in (OLD, NEW))]
 
 
 def _add(ring: Path, key: UnsealingKey, record: KeyRecord) -> None:

@@ -1,7 +1,8 @@
 r"""Runs a scenario: a text file with commands, what is expected of them, and the files they find.
 
     # What it shows.
-    canary made-up-value              must not be printed or left behind (inputs aside)
+    canary VALUE                      must not be printed or left behind (inputs aside); nor may
+                                      what is marked as made up, which need not be planted
     $ sealer seal a.yaml > b.yaml     runs the command in-process, which must succeed
     !3 sealer seal - < a.yaml         must fail with this exit code
     reveal sealer unseal b.yaml       as `$`, and may print what was planted
@@ -30,7 +31,7 @@ from pathlib import Path
 import pytest
 
 from sealer.cli import main
-from tests.canary import Canary
+from tests.canary import MARKERS, Canary
 from tests.cli import keys
 
 _FILE = re.compile(r"^-- (?P<name>\S+) --\n", re.MULTILINE)
@@ -57,8 +58,11 @@ class Scenario:
             name: text.encode() for name, text in zip(files[::2], files[1::2], strict=True)
         }
         self._last = Result(0, b"", b"")
+        for marker in MARKERS:
+            canary.plant(marker)
         self.ran = 0
-        keys.lay_out(Path("keys"))
+        for private in keys.lay_out(Path("keys")):
+            canary.allow(private)
         for name, content in self._inputs.items():
             Path(name).parent.mkdir(parents=True, exist_ok=True)
             Path(name).write_bytes(content)

@@ -35,8 +35,11 @@ def _in_a_directory_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
 @pytest.mark.parametrize(
     ("steps", "complaint"),
     [
-        (f"$ {_UNSEAL}", "stdout holds made-up-password"),
-        (f"reveal {_UNSEAL}\ncopy secret.yaml left.yaml", "left.yaml holds made-up-password"),
+        (f"$ {_UNSEAL}", "stdout holds made-up, made-up-password"),
+        (
+            f"reveal {_UNSEAL}\ncopy secret.yaml left.yaml",
+            "left.yaml holds made-up, made-up-password",
+        ),
         ("$ sealer seal -i --sealing-key keys/new.pem sealed.yaml", "exit code 3"),
         ("!4 sealer version", "exit code 0"),
         ("$ sealer version\nstdout: nothing of the kind", "does not hold for\nsealer"),
@@ -47,6 +50,7 @@ def _in_a_directory_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
 def test_a_scenario_fails_where_it_should(steps: str, complaint: str) -> None:
     with pytest.raises(AssertionError, match=complaint):
         _play(steps)
+    Path("left.yaml").unlink(missing_ok=True)
 
 
 def test_a_scenario_passes_where_it_should() -> None:

@@ -13,8 +13,10 @@ _SCENARIOS = sorted(Path(__file__).parent.glob("*.txt"))
 
 
 @pytest.mark.parametrize("file", _SCENARIOS, ids=lambda file: file.stem)
-def test_scenario(file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_scenario(
+    file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, canary: Canary
+) -> None:
     monkeypatch.chdir(tmp_path)
-    scenario = Scenario(file.read_bytes().decode(), Canary())
+    scenario = Scenario(file.read_bytes().decode(), canary)
     scenario.play()
     assert scenario.ran, "a scenario runs at least one command"

@@ -15,8 +15,8 @@ import pytest
 from sealer import files
 from sealer.errors import AlreadyExists, FileError
 
-NEW = b"made-up, new"
-OLD = b"made-up, old"
+NEW = b"what is new"
+OLD = b"what was old"
 
 
 @contextmanager
@@ -86,7 +86,7 @@ def test_private_content_is_never_in_a_file_that_others_may_read(tmp_path: Path)
         "def watch(handle):\n"
         "    seen.append(os.fstat(handle)); sync(handle)\n"
         "os.umask(0); os.fsync = watch\n"
-        "files.write(Path(sys.argv[1]), b'made-up', mode=files.PRIVATE)\n"
+        "files.write(Path(sys.argv[1]), b'private', mode=files.PRIVATE)\n"
         "print(oct(seen[0].st_mode & 0o777), seen[0].st_size)\n"
     )
     outcome = subprocess.run(
@@ -180,7 +180,7 @@ def test_of_many_that_create_one_file_one_succeeds(tmp_path: Path) -> None:
     def create(number: int) -> None:
         start.wait()
         try:
-            files.create(path, f"made-up {number}".encode())
+            files.create(path, f"of {number}".encode())
         except AlreadyExists:
             return
         made.append(number)
@@ -191,7 +191,7 @@ def test_of_many_that_create_one_file_one_succeeds(tmp_path: Path) -> None:
     for thread in threads:
         thread.join()
     (winner,) = made
-    assert path.read_text() == f"made-up {winner}"
+    assert path.read_text() == f"of {winner}"
     assert _names(tmp_path) == ["file"]
 
 

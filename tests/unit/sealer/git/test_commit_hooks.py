@@ -15,7 +15,7 @@ from tests.unit.sealer.git.committing import (
     state,
 )
 
-SIGNATURE = "-----BEGIN PGP SIGNATURE-----\\n\\nbWFkZSB1cA==\\n-----END PGP SIGNATURE-----\\n"
+SIGNATURE = "-----BEGIN PGP SIGNATURE-----\\n\\nZm9yIGEgdGVzdA==\\n-----END PGP SIGNATURE-----\\n"
 
 
 def test_hooks_see_what_is_committed_and_may_change_the_message(repository: Repository) -> None:

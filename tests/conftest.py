@@ -1,0 +1,20 @@
+"""What holds for all tests: a canary watches them, and they do the same every time."""
+
+from __future__ import annotations
+
+import hypothesis
+import pytest
+
+from tests.canary import canary as canary  # noqa: PLC0414 - a fixture is found by its name here
+from tests.watch import Watch
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Watch every test."""
+    config.addinivalue_line("markers", "reveals(why): values belong into what this test prints")
+    config.pluginmanager.register(Watch(), "watch")
+
+
+hypothesis.settings.register_profile("same", derandomize=True, deadline=None)
+hypothesis.settings.register_profile("explore", max_examples=2000, deadline=None)
+hypothesis.settings.load_profile("same")
