@@ -91,11 +91,19 @@ NASTY = st.sampled_from(
 )
 TEXT = NASTY | st.text(st.characters(exclude_categories=["Cs"])) | st.text("ab: -#\n\t'\"{}[]&*!|>")
 NUMBERS = st.integers(-(2**63), 2**64 - 1) | st.floats(allow_nan=False, allow_infinity=False)
-VALUES: st.SearchStrategy[Value] = st.recursive(
-    st.none() | st.booleans() | NUMBERS | TEXT,
-    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(TEXT, inner, max_size=4),
-    max_leaves=12,
-)
+
+
+def _values(keys: st.SearchStrategy[str]) -> st.SearchStrategy[Value]:
+    return st.recursive(
+        st.none() | st.booleans() | NUMBERS | TEXT,
+        lambda inner: st.lists(inner, max_size=4) | st.dictionaries(keys, inner, max_size=4),
+        max_leaves=12,
+    )
+
+
+VALUES = _values(TEXT)
+# Longer keys have to be written as `? key`, and that is not changed in place.
+EDITABLE = _values(TEXT.filter(lambda text: len(text) < 1000))
 SMALL: st.SearchStrategy[Value] = st.sampled_from(
     ["new", "y", "a: b", "l1\nl2\n", "l1\n\nl2", "", 7, None, True, Quoted("0e1")]
 ) | st.sampled_from([{}, [], {"m": {"n": "1"}}, [1, {"o": [2]}], {"t": "l1\nl2\n"}])
@@ -122,7 +130,7 @@ def test_several_documents_are_read_as_they_were_written(values: list[Value]) ->
     assert all(map(same, [document.value for document in documents], values))
 
 
-@given(VALUES, VALUES)
+@given(EDITABLE, EDITABLE)
 def test_any_value_can_become_any_other(old: Value, new: Value) -> None:
     for text in (dump(old), dump_json(old)):
         document = read(text)[0]
@@ -253,7 +261,9 @@ def test_a_removed_entry_takes_its_own_lines_only(place: tuple[File, int, Path])
     made = file.documents[index]
     expected = json.loads(json.dumps(made.value))
     holder: Any = at(expected, path[:-1])
-    del holder[path[-1]]
+    removed = holder.pop(path[-1])
+    if isinstance(holder, list):
+        assume(removed not in holder)  # which of equal elements has gone, nobody can tell
     result = check(file, index, Remove(path), expected)
     whole = own_lines(made, path)
     if holder and made.lines[whole[0]].path == path:
