@@ -105,9 +105,10 @@ class Engine:
             return  # our own write coming back, or something from before it
         self.known[key] = _known(item, key)
         self.changes += 1
-        if not self._settled(key):
+        settled = self._settled(key)
+        if not settled:
             self.enqueue(key)
-        if self._settled(key) or not self.expects_to_work():
+        if settled or not self.expects_to_work():
             self.known[key].manifest = None
 
     def lose(self, item: Object) -> None:

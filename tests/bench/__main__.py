@@ -1,0 +1,102 @@
+"""Measure, and print the table: `python -m tests.bench [--objects N] [--rounds N]`."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from tests.bench import controller
+from tests.cluster.harness.api_server import Programs, running_api_server
+from tests.cluster.installing import apply_stream
+from tests.cluster.running import GROUP, cluster_key, running_controller
+from tests.tools.requirement import require_program
+
+if TYPE_CHECKING:
+    from tests.bench.measuring import Result
+    from tests.cluster.harness.api_server import ApiServer
+
+_COUNTED = 50
+"""Objects in the run in which requests are counted."""
+
+
+def main() -> None:
+    """Measure and print."""
+    options = _options()
+    programs = Programs(*(require_program(n) for n in ("etcd", "kube-apiserver", "kubectl")))
+    with tempfile.TemporaryDirectory() as folder:
+        place = Path(folder) / "audited"
+        place.mkdir()
+        with running_api_server(place, programs) as api:
+            apply_stream(api)
+            asked = controller.requests_per_object(api, "counted", _COUNTED)
+        place = Path(folder) / "measured"
+        place.mkdir()
+        with running_api_server(place, programs, audited=False) as api:
+            apply_stream(api)
+            results = _measure(api, options.objects, options.rounds)
+            if not options.only_ours:
+                _clear(api)
+                results.append(controller.sealed_secrets(api, "theirs", options.objects))
+    _print(results, asked)
+
+
+def _measure(api: ApiServer, objects: int, rounds: int) -> list[Result]:
+    with running_controller(api, name="bench-keys"):
+        cluster_key(api)  # which it makes
+    bare, ours = [], []
+    for number in range(rounds):
+        _say(f"round {number + 1} of {rounds}")
+        controller.prepare(api, f"bare-{number}", objects)
+        bare.append(controller.bare(api, f"bare-{number}", objects))
+        _clear(api)
+        controller.prepare(api, f"ours-{number}", objects)
+        ours.append(controller.ours(api, f"ours-{number}", objects))
+        if number < rounds - 1:
+            _clear(api)
+    return [controller.median(bare), controller.median(ours), controller.restart(api)]
+
+
+def _clear(api: ApiServer) -> None:
+    """Delete what is sealed, so that each round has only its own."""
+    for item in api.request("GET", "/api/v1/namespaces").body["items"]:
+        name = item["metadata"]["name"]
+        api.request("DELETE", f"{GROUP}/namespaces/{name}/sealedsecrets")
+
+
+def _print(results: list[Result], asked: dict[str, float]) -> None:
+    floor = results[0]
+    _out(f"{'':36}{'objects':>8}{'seconds':>9}{'a second':>10}{'of bare':>9}{'cpu s':>8}{'MiB':>6}")
+    for each in results:
+        ratio = each.seconds / each.objects / (floor.seconds / floor.objects)
+        _out(
+            f"{each.name:36}{each.objects:>8}{each.seconds:>9.2f}{each.rate:>10.0f}"
+            f"{ratio:>8.2f}x{each.processor:>8.2f}{each.memory:>6.0f}"
+        )
+    _out("requests for one new object: " + ", ".join(f"{n:g} {what}" for what, n in asked.items()))
+    named = {each.name: each for each in results}
+    if theirs := named.get("sealed-secrets"):
+        faster = theirs.seconds / named["sealer"].seconds
+        _out(f"sealer is {faster:.1f} times as fast as sealed-secrets with its limits off, one key")
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m tests.bench", description=__doc__)
+    parser.add_argument("--objects", type=int, default=1000)
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--only-ours", action="store_true", help="leave sealed-secrets out")
+    return parser.parse_args()
+
+
+def _say(line: str) -> None:
+    sys.stderr.write(f"{line}\n")
+
+
+def _out(line: str) -> None:
+    sys.stdout.write(f"{line}\n")
+
+
+if __name__ == "__main__":
+    main()

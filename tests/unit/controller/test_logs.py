@@ -1,0 +1,75 @@
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Iterator
+
+import pytest
+
+from controller import logs
+from controller.logs import LogFormat
+
+Capsys = pytest.CaptureFixture[str]
+
+
+_NAMES = ("", "controller", "kopf", "aiohttp", "asyncio")
+
+
+@pytest.fixture(autouse=True)
+def restored() -> Iterator[None]:
+    """Leave logging as it was."""
+    root, levels = logging.getLogger(), {name: logging.getLogger(name).level for name in _NAMES}
+    handlers = root.handlers[:]
+    yield
+    root.handlers[:] = handlers
+    for name, level in levels.items():
+        logging.getLogger(name).setLevel(level)
+
+
+def test_json_line_carries_object_reason_and_keys(capsys: Capsys) -> None:
+    logs.start(LogFormat.JSON, "info")
+    about = {"object": "SealedSecret shop/db", "reason": "UnknownKey", "keys": ("ab12",)}
+    logging.getLogger("controller.engine").warning("not %s", "opened", extra=about)
+    line = json.loads(capsys.readouterr().err)
+    assert line.pop("time").endswith("Z")
+    assert line == {
+        "level": "warning",
+        "logger": "controller.engine",
+        "message": "not opened",
+        "object": "SealedSecret shop/db",
+        "reason": "UnknownKey",
+        "keys": ["ab12"],
+    }
+
+
+def test_text_line_begins_with_the_object(capsys: Capsys) -> None:
+    logs.start(LogFormat.TEXT, "info")
+    about = {"object": "SealedSecret shop/db", "keys": ("ab12", "cd34")}
+    logging.getLogger("controller.engine").info("opened", extra=about)
+    logging.getLogger("controller.engine").info("at work")
+    first, second = capsys.readouterr().err.splitlines()
+    assert first.partition(" ")[2] == "INFO SealedSecret shop/db: opened (key ab12, cd34)"
+    assert second.partition(" ")[2] == "INFO controller.engine: at work"
+
+
+@pytest.mark.parametrize("form", list(LogFormat))
+def test_exception_is_shown_by_type_and_place_without_its_text(
+    capsys: Capsys, form: LogFormat
+) -> None:
+    logs.start(form, "debug")
+    try:
+        int("made-up-value")
+    except ValueError:
+        logging.getLogger("controller.engine").exception("failed")
+    text = capsys.readouterr().err
+    assert "made-up-value" not in text
+    assert "ValueError at " in text
+    assert "test_logs.py:" in text
+
+
+def test_level_is_ours_and_libraries_only_warn(capsys: Capsys) -> None:
+    logs.start(LogFormat.TEXT, "debug")
+    for name in ("controller.engine", "kopf.objects", "aiohttp.client"):
+        logging.getLogger(name).debug("detail of %s", name)
+    shown = capsys.readouterr().err.splitlines()
+    assert [line.rpartition(" ")[2] for line in shown] == ["controller.engine"]

@@ -1,0 +1,192 @@
+from __future__ import annotations
+
+import asyncio
+import itertools
+import logging
+from collections.abc import Awaitable, Callable
+
+import pytest
+
+from controller.workqueue import Backoff, WorkQueue
+from tests.unit.controller.virtual_time import clock, run
+
+_BACKOFF = Backoff(first=1, cap=8)
+Work = Callable[[str], Awaitable[bool]]
+
+
+async def _for(seconds: float, queue: WorkQueue[str], *, workers: int = 1) -> None:
+    """Let a queue run for a while."""
+    running = asyncio.create_task(queue.run(workers))
+    await asyncio.sleep(seconds)
+    running.cancel()
+    await asyncio.wait({running})
+
+
+def test_key_that_is_put_in_often_before_its_turn_has_one_turn() -> None:
+    worked: list[str] = []
+
+    async def work(key: str) -> bool:
+        worked.append(key)
+        return True
+
+    async def scenario() -> None:
+        queue = WorkQueue[str](work, backoff=_BACKOFF)
+        for key in ("a", "b", "a", "a"):
+            queue.add(key)
+        assert queue.depth == 2
+        await _for(1, queue)
+        assert queue.idle
+
+    run(scenario())
+    assert worked == ["a", "b"]
+
+
+def test_key_that_is_put_in_during_its_turn_has_another_one_afterwards() -> None:
+    spans: list[tuple[float, float]] = []
+
+    async def work(_: str) -> bool:
+        began = clock()
+        await asyncio.sleep(10)
+        spans.append((began, clock()))
+        return True
+
+    async def scenario() -> None:
+        queue = WorkQueue[str](work, backoff=_BACKOFF)
+        queue.add("a")
+        asyncio.get_running_loop().call_later(5, queue.add, "a")
+        asyncio.get_running_loop().call_later(6, queue.add, "a")
+        await _for(100, queue, workers=4)
+
+    run(scenario())
+    assert spans == [(0, 10), (10, 20)]
+
+
+def test_as_many_keys_are_worked_on_at_a_time_as_there_are_workers() -> None:
+    ended: list[float] = []
+
+    async def work(_: str) -> bool:
+        await asyncio.sleep(1)
+        ended.append(clock())
+        return True
+
+    async def scenario() -> None:
+        queue = WorkQueue[str](work, backoff=_BACKOFF)
+        for number in range(12):
+            queue.add(str(number))
+        await _for(100, queue, workers=4)
+
+    run(scenario())
+    assert ended == [1] * 4 + [2] * 4 + [3] * 4
+
+
+@pytest.mark.parametrize("raises", [False, True], ids=["says so", "raises"])
+def test_failed_key_comes_back_ever_later_up_to_a_limit_and_for_ever(raises: bool) -> None:  # noqa: FBT001
+    times: list[float] = []
+
+    async def work(_: str) -> bool:
+        times.append(clock())
+        if raises:
+            raise ValueError("made-up-value")
+        return False
+
+    async def scenario() -> WorkQueue[str]:
+        queue = WorkQueue[str](work, backoff=_BACKOFF)
+        queue.add("a")
+        await _for(10_000, queue)
+        return queue
+
+    queue = run(scenario())
+    gaps = [later - earlier for earlier, later in itertools.pairwise(times)]
+    assert gaps[:6] == [1, 2, 4, 8, 8, 8]
+    assert set(gaps[6:]) == {8}
+    assert queue.retries == len(times)
+
+
+def test_success_forgets_the_failures_before_it() -> None:
+    times: list[float] = []
+
+    async def work(_: str) -> bool:
+        times.append(clock())
+        return len(times) == 3
+
+    async def scenario() -> None:
+        queue = WorkQueue[str](work, backoff=_BACKOFF)
+        queue.add("a")
+        asyncio.get_running_loop().call_later(50, queue.add, "a")
+        await _for(52, queue)
+
+    run(scenario())
+    assert times == [0, 1, 3, 50, 51]
+
+
+def test_news_about_a_waiting_key_are_worked_on_at_once_and_only_once() -> None:
+    times: list[float] = []
+
+    async def work(_: str) -> bool:
+        times.append(clock())
+        return len(times) == 4
+
+    async def scenario() -> None:
+        queue = WorkQueue[str](work, backoff=_BACKOFF)
+        queue.add("a")
+        asyncio.get_running_loop().call_later(4, queue.add, "a")  # the next try would be at 7
+        await _for(100, queue)
+
+    run(scenario())
+    assert times == [0, 1, 3, 4]
+
+
+def test_failing_key_does_not_stop_others() -> None:
+    worked: list[str] = []
+
+    async def work(key: str) -> bool:
+        worked.append(key)
+        if key == "bad":
+            raise RuntimeError
+        return True
+
+    async def scenario() -> None:
+        queue = WorkQueue[str](work, backoff=_BACKOFF)
+        for key in ("bad", "one", "two"):
+            queue.add(key)
+        await _for(0.5, queue)
+
+    run(scenario())
+    assert worked == ["bad", "one", "two"]
+
+
+def test_forgotten_key_does_not_come_back() -> None:
+    times: list[float] = []
+
+    async def work(_: str) -> bool:
+        times.append(clock())
+        return False
+
+    async def scenario() -> None:
+        queue = WorkQueue[str](work, backoff=_BACKOFF)
+        queue.add("a")
+        asyncio.get_running_loop().call_later(0.5, queue.forget, "a")
+        await _for(100, queue)
+
+    run(scenario())
+    assert times == [0]
+
+
+def test_text_of_an_exception_is_not_logged(caplog: pytest.LogCaptureFixture) -> None:
+    async def work(_: str) -> bool:
+        raise ValueError("made-up-value")
+
+    async def scenario() -> None:
+        queue = WorkQueue[str](work, backoff=_BACKOFF)
+        queue.add("shop/db")
+        await _for(0.5, queue)
+
+    with caplog.at_level(logging.DEBUG):
+        run(scenario())
+    assert "made-up-value" not in caplog.text
+    assert "work on shop/db failed: ValueError at " in caplog.text
+    assert "test_workqueue.py:" in caplog.text
+
+
+def test_backoff_of_many_failures_is_the_cap() -> None:
+    assert Backoff(first=0.5, cap=60).after(10_000) == 60
