@@ -102,28 +102,33 @@ class ClusterKeys:
         self.enqueue(name)
 
     async def ensure_first(self) -> None:
-        """Make the first key of a cluster that has none, and wait until there is one.
+        """Make the first key of a cluster that has none, and wait until it is there.
 
         A cluster whose key Secrets cannot be used gets no other key: that is for a person to mend.
 
         Raises:
             ClusterError, Rejected: it cannot be made.
         """
-        if not self.keyring.keys and not self.problems:
-            key = UnsealingKey.generate()
-            manifest = key_secret(key, first_record(now=self.now()), namespace=self.namespace)
-            path = f"/api/v1/namespaces/{quote(self.namespace)}/secrets"
-            answer = await self.api.request(
-                "POST", path, manifest, params={"fieldManager": FIELD_MANAGER}
-            )
-            if answer.ok:
-                self.cluster.wrote("UnsealingKey", "create")
-                logger.info("made the first key", extra={"keys": [key.id]})
-            elif answer.status != CONFLICT:  # with a conflict, another replica made it
-                raise answer.error(f"to create the first key in namespace {self.namespace}")
-        elif not self.keyring.keys:
+        if self.keyring.keys:
+            return
+        if self.problems:
             logger.error("no key Secret can be used, so no object can be opened")
+            return
+        await self._make_first()
         await self.filled.wait()
+
+    async def _make_first(self) -> None:
+        key = UnsealingKey.generate()
+        manifest = key_secret(key, first_record(now=self.now()), namespace=self.namespace)
+        path = f"/api/v1/namespaces/{quote(self.namespace)}/secrets"
+        answer = await self.api.request(
+            "POST", path, manifest, params={"fieldManager": FIELD_MANAGER}
+        )
+        if answer.ok:
+            self.cluster.wrote("UnsealingKey", "create")
+            logger.info("made the first key", extra={"keys": [key.id]})
+        elif answer.status != CONFLICT:  # with a conflict, another replica made it
+            raise answer.error(f"to create the first key in namespace {self.namespace}")
 
     async def publish(self, key_id: str) -> bool:
         """Make the SealingKey of a key, and its status, as they should be.
