@@ -19,11 +19,11 @@ from sealer.crypto.encoding import encode_base64
 from sealer.editing import Alteration
 from sealer.errors import InvalidManifest, SealerError
 from sealer.manifests import documents
-from sealer.manifests.documents import Data
 from sealer.manifests.models import SealedSecret, qualified
 from sealer.manifests.nodes import Mapping as MappingNode
 from sealer.manifests.nodes import Node, Scalar
 from sealer.manifests.validation import check_item_key
+from sealer.manifests.writing import inline
 from sealer.sources import Source
 
 _NAME = "the form"
@@ -49,17 +49,15 @@ class Form:
 
     def text(self) -> str:
         """The form as it is opened."""
-        data, binary = self._written()
-        sections: dict[str, Data] = {_TEXT: data}
+        lines = [f"# {line}".rstrip() + "\n" for line in self.notes]
+        data, binary = self._opened()
+        sealed = "".join(f"  {inline(key)}: {text}\n" for key, text in self._placeholders().items())
+        lines += [f"{_TEXT}:\n{sealed}" if sealed else documents.dump({_TEXT: data})]
         if binary:
-            sections[_BINARY] = {
-                key: "\n".join(wrap(raw, _WIDTH)) + "\n" for key, raw in binary.items()
-            }
+            lines += [documents.dump({_BINARY: binary})]
         if self.sealed.template.data:
-            sections[_TEMPLATES] = dict(self.sealed.template.data)
-        return "".join(f"# {line}".rstrip() + "\n" for line in self.notes) + "".join(
-            documents.dump({name: section}) for name, section in sections.items()
-        )
+            lines += [documents.dump({_TEMPLATES: dict(self.sealed.template.data)})]
+        return "".join(lines)
 
     def read(self, text: str) -> Alteration:
         """What somebody made of the form.
@@ -74,7 +72,8 @@ class Form:
         templates = read.section(_TEMPLATES)
         for key in data.keys() & binary.keys():
             raise read.error("is under data too", _BINARY, key)
-        kept = {key for key, text in data.items() if text == self._placeholder(key)}
+        placeholders = self._placeholders()
+        kept = {key for key, text in data.items() if text == placeholders.get(key)}
         values = {key: text.encode() for key, text in data.items() if key not in kept} | binary
         self._check_renamed(read, data, kept)
         known = self.values or {}
@@ -85,25 +84,27 @@ class Form:
             templates=None if templates == before else templates,
         )
 
-    def _written(self) -> tuple[dict[str, str], dict[str, str]]:
+    def _opened(self) -> tuple[dict[str, str], dict[str, str]]:
+        """Values as they stand in the form: text, and what is none in base64."""
         data: dict[str, str] = {}
         binary: dict[str, str] = {}
-        for key in self.sealed.encrypted_data:
-            if self.values is None:
-                data[key] = self._placeholder(key) or ""
-            elif (text := _as_text(self.values[key])) is None:
-                binary[key] = encode_base64(self.values[key])
+        for key, raw in (self.values or {}).items():
+            text = _as_text(raw)
+            if text is None:
+                binary[key] = "\n".join(wrap(encode_base64(raw), _WIDTH)) + "\n"
             else:
                 data[key] = text
         return data, binary
 
-    def _placeholder(self, key: str) -> str | None:
-        """What stands for an item that is not opened; None where there is no such item."""
-        item = self.sealed.encrypted_data.get(key)
-        if self.values is not None or item is None:
-            return None
-        entry = self.sealed.seals.get(item.partition(":")[0])
-        return f"<sealed {entry.sealed_at[:10] if entry else ''}, unchanged>"
+    def _placeholders(self) -> dict[str, str]:
+        """What stands for items that are not opened."""
+        if self.values is not None:
+            return {}
+        times = {name: entry.sealed_at[:10] for name, entry in self.sealed.seals.items()}
+        return {
+            key: f"<sealed {times.get(item.partition(':')[0], '')}, unchanged>"
+            for key, item in self.sealed.encrypted_data.items()
+        }
 
     def _check_renamed(self, read: _Reader, data: Mapping[str, str], kept: set[str]) -> None:
         for key, text in data.items():
@@ -114,10 +115,17 @@ class Form:
 
 
 def with_error(text: str, error: SealerError) -> str:
-    """The form with an error as comment above it, in the place of the last one."""
-    lines = [line for line in text.splitlines(keepends=True) if not line.startswith(_ERROR)]
+    """The form with an error in its comment, in a place that moves no other line."""
     said = " ".join([str(error), f"({error.hint})" if error.hint else ""]).split()
-    return f"{_ERROR}{' '.join(said)}\n" + "".join(lines)
+    lines = text.splitlines(keepends=True)
+    place = next(
+        (i for i, line in enumerate(lines) if line == "#\n" or line.startswith(_ERROR)), None
+    )
+    if place is None:
+        place = 0
+        lines.insert(0, "")
+    lines[place] = f"{_ERROR}{' '.join(said)}\n"
+    return "".join(lines)
 
 
 def header(sealed: SealedSecret, *, file: str, recipients: str, opened: bool) -> list[str]:
@@ -138,7 +146,7 @@ def header(sealed: SealedSecret, *, file: str, recipients: str, opened: bool) ->
 
 def _stays(*, opened: bool) -> str:
     if opened:
-        return "What you leave as it is is not sealed anew."
+        return "What you leave alone is not sealed anew."
     return "What says <sealed …> stays as it is."
 
 
@@ -215,6 +223,7 @@ class _Reader:
 
 def _as_text(raw: bytes) -> str | None:
     try:
-        return raw.decode()
+        text = raw.decode()
     except UnicodeDecodeError:
         return None
+    return text if re.sub("[\t\r\n]", "", text).isprintable() else None

@@ -18,11 +18,11 @@ from sealer.cli import hidden, options
 from sealer.cli.inputs import read_bytes
 from sealer.cli.item_values import typed, warn_of_literals
 from sealer.cli.options import Command, Decorator, Function
-from sealer.cli.output import Destination, Terminal
+from sealer.cli.output import Destination, Terminal, refuse_existing
 from sealer.cli.recipients import recipients_for
 from sealer.crypto.scope import Kind, Scope
 from sealer.decoding import binding_of
-from sealer.errors import AlreadyExists, UsageError
+from sealer.errors import UsageError
 from sealer.manifests import secret_types
 from sealer.manifests.models import (
     Metadata,
@@ -126,10 +126,7 @@ def create(arguments: Arguments, read: Read, *, type_: str, terminal: Terminal) 
     """
     now = datetime.now(UTC)
     path = None if arguments.destination is None else Path(arguments.destination)
-    if path is not None and path.exists() and not arguments.force:
-        raise AlreadyExists(
-            "there is a file already", file=str(path), hint="--force replaces it; `sealer set` adds"
-        )
+    refuse_existing([path] if path else [], force=arguments.force)
     to = recipients_for(path, sealing_keys=arguments.sealing_keys, now=now)
     scope = arguments.scope or to.scope or Scope.STRICT
     metadata = Metadata(

@@ -12,7 +12,7 @@ import click
 from sealer.cli import editor, key_files, manifest_files, options
 from sealer.cli.editor import Draft
 from sealer.cli.manifest_files import SealedFile
-from sealer.cli.output import Terminal
+from sealer.cli.output import Terminal, printable
 from sealer.cli.recipients import Recipients, recipients_for, warn_of_fewer
 from sealer.edit_form import Form, header, with_error
 from sealer.editing import Alteration
@@ -100,7 +100,10 @@ def _job(arguments: Arguments, terminal: Terminal) -> _Job:
         except SealerError as error:
             raise target.at.located(error) from None
     notes = header(
-        target.sealed, file=target.item.name, recipients=str(to), opened=values is not None
+        target.sealed,
+        file=printable(target.item.name),
+        recipients=printable(str(to)),
+        opened=values is not None,
     )
     return _Job(target, to, Form(target.sealed, values, notes), now)
 

@@ -52,7 +52,7 @@ class SealedFile:
         try:
             editing.check_settable(self.sealed, keys)
         except SealerError as error:
-            raise self.at.located(error) from None
+            raise self.at.located(error.at(obj=str(self.sealed))) from None
 
     def altered(self, change: Alteration, *, to: Sequence[SealingKey], now: datetime) -> str:
         """The text of the file with the object changed.
