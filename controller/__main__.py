@@ -51,6 +51,7 @@ _LEVELS = ("debug", "info", "warning", "error")
 @click.option(
     "--allowed-scope",
     "allowed_scopes",
+    envvar="SEALER_ALLOWED_SCOPE",
     multiple=True,
     type=click.Choice([str(scope) for scope in Scope]),
     default=[str(scope) for scope in Scope],

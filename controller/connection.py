@@ -30,7 +30,7 @@ _IDLE_SECONDS = 60.0
 """How long an unused connection is kept open."""
 
 
-class Token:
+class Bearer:
     """A bearer token, or a file that holds one and changes."""
 
     def __init__(self, text: str = "", *, file: Path | None = None) -> None:
@@ -61,7 +61,7 @@ class Connection:
 
     server: str
     tls: ssl.SSLContext = field(repr=False)
-    token: Token = field(repr=False)
+    bearer: Bearer = field(repr=False)
     namespace: str = ""
 
     def session(self, *, traces: Iterable[aiohttp.TraceConfig] = ()) -> aiohttp.ClientSession:
@@ -70,7 +70,7 @@ class Connection:
         async def authenticate(
             request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType
         ) -> aiohttp.ClientResponse:
-            request.headers.update(self.token.header())
+            request.headers.update(self.bearer.header())
             return await handler(request)
 
         # The number of requests in flight is bounded by who makes them; watches must not wait.
@@ -96,7 +96,7 @@ def in_pod(environment: Mapping[str, str]) -> Connection | None:
     return Connection(
         server=f"https://{address}:{port or 443}",
         tls=_tls(_read(_POD / "ca.crt")),
-        token=Token(file=_POD / "token"),
+        bearer=Bearer(file=_POD / "token"),
         namespace=_read(_POD / "namespace").strip(),
     )
 
@@ -146,7 +146,7 @@ def _of_context(path: Path, fields: Fields, name: str) -> Connection:
     return Connection(
         server=cluster.text("server").rstrip("/"),
         tls=_tls(_text(path, cluster, "certificate-authority"), client=_client(path, user)),
-        token=Token(
+        bearer=Bearer(
             user.optional_text("token") or "", file=path.parent / token_file if token_file else None
         ),
     )

@@ -1,0 +1,118 @@
+"""docs/operating.md says what the code does."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import click
+import pytest
+from prometheus_client.parser import text_string_to_metric_families
+
+from controller.__main__ import main
+from controller.apiserver import Rejected
+from controller.metrics import Metrics, Snapshot
+from sealer import errors
+
+_PAGE = (Path(__file__).parents[3] / "docs" / "operating.md").read_text(encoding="utf-8")
+_OF_OBJECTS = (
+    errors.InvalidManifest,
+    errors.InvalidEnvelope,
+    errors.UnsupportedFormat,
+    errors.InvalidTemplate,
+    errors.UnknownKey,
+    errors.WrongBinding,
+    errors.Refused,
+    errors.NotOwned,
+    Rejected,
+    errors.ClusterError,
+    errors.KeyProviderError,
+)
+
+
+def _rows(heading: str) -> list[list[str]]:
+    """The tables under a heading, cell by cell."""
+    section = _PAGE.partition(f"\n## {heading}\n")[2].partition("\n## ")[0]
+    lines = [line for line in section.splitlines() if line.startswith("| `")]
+    return [[cell.strip() for cell in line.strip("|").split(" | ")] for line in lines]
+
+
+def _options() -> Iterator[list[str]]:
+    for option in main.params:
+        assert isinstance(option, click.Option)
+        if not (option.help or "").startswith("Embedded:"):
+            names = ", ".join(f"`{name}`" for name in [*option.opts, *option.secondary_opts])
+            yield [names, f"`{_environment(option)}`", _default(option), option.help or ""]
+
+
+def _environment(option: click.Option) -> str:
+    return str(option.envvar or f"SEALER_{(option.name or '').upper()}")
+
+
+def _default(option: click.Option) -> str:
+    context = main.make_context("x", [])
+    match value := context.params[option.name or ""]:
+        case None | "":
+            return "none"
+        case bool():
+            return "on" if value else "off"
+        case list() | tuple():
+            return f"`{' '.join(value)}`"
+    return f"`{value}`"
+
+
+def test_table_of_settings_is_that_of_the_code() -> None:
+    assert _rows("Settings") == list(_options())
+
+
+def test_option_is_read_from_the_environment_that_the_table_names() -> None:
+    context = main.make_context("x", [], auto_envvar_prefix="SEALER", resilient_parsing=True)
+    for option in main.params:
+        assert isinstance(option, click.Option)
+        name = _environment(option)
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setenv(name, "made-up")
+            assert option.resolve_envvar_value(context) == "made-up", name
+
+
+def test_every_reason_is_explained() -> None:
+    explained = [row[0].strip("`") for row in _rows("What becomes of an object")]
+    assert explained == ["Opened", *(error.reason for error in _OF_OBJECTS)]
+
+
+def test_every_condition_of_a_sealing_key_is_explained() -> None:
+    code = (Path(__file__).parents[3] / "controller" / "renewal.py").read_text(encoding="utf-8")
+    explained = {row[0].strip("`") for row in _rows("Keys")}
+    assert explained == {"Published", "NoUnsealingKey", errors.InvalidKey.reason}
+    assert all(f'"{reason}"' in code for reason in explained - {errors.InvalidKey.reason})
+
+
+def test_table_of_metrics_is_that_of_the_code() -> None:
+    now = Snapshot(
+        objects=[("Opened", True)],
+        keys=["Active"],
+        key_problems=0,
+        depth=0,
+        retries=0,
+        leader=True,
+        disconnected=["secrets"],
+    )
+    metrics = Metrics(lambda: now)
+    metrics.wrote("Secret", "create")
+    metrics.failed("NotOwned")
+    told = {}
+    for family in text_string_to_metric_families(metrics.text().decode()):
+        for sample in family.samples:
+            if sample.name.startswith("sealer_") and not sample.name.endswith("_created"):
+                labels = ", ".join(f"`{label}`" for label in sample.labels)
+                told[sample.name] = family.documentation + (f" ({labels})" if labels else "")
+    rows = [row for row in _rows("Answers") if row[0].startswith("`sealer_")]
+    assert {row[0].strip("`"): row[1] for row in rows} == told
+
+
+def test_answers_are_those_that_are_served() -> None:
+    code = (Path(__file__).parents[3] / "controller" / "server.py").read_text(encoding="utf-8")
+    served = set(re.findall(r'add_get\("([^"]+)"', code))
+    explained = {row[0].strip("`") for row in _rows("Answers") if row[0].startswith("`/")}
+    assert explained == served
