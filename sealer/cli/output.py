@@ -159,6 +159,8 @@ def show_usage_error(error: click.ClickException) -> None:
 
 
 def _write(raw: bytes) -> None:
+    if sys.stdout is None:  # whoever started us has closed it
+        raise FileError("cannot be written: it is closed", file="<stdout>")
     try:
         click.echo(raw, nl=False)
     except BrokenPipeError:  # `main` ends quietly where the reader has gone away
