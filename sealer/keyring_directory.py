@@ -41,6 +41,7 @@ else:
 _PRIVATE_FILE = re.compile(r"(?P<id>[0-9a-f]{32})\.pem")
 _OTHERS = stat.S_IRWXG | stat.S_IRWXO
 _LOCK = ".lock"
+_MAKE_ONE = "make one with `sealer keys init --keyring DIR`"
 
 
 def load(directory: Path) -> Keyring:
@@ -51,6 +52,19 @@ def load(directory: Path) -> Keyring:
         InvalidKey: a file is readable by others, is not a key, or is another key than it says.
     """
     return Keyring.of(_load_key(directory, key_id) for key_id in _ids(directory))
+
+
+def load_keys(directory: Path) -> Keyring:
+    """Read a directory that holds a key, or several.
+
+    Raises:
+        FileError: it holds none, or as `load`.
+        InvalidKey: as `load`.
+    """
+    keyring = load(directory)
+    if not keyring.keys:
+        raise FileError("there is no key in this directory", file=str(directory), hint=_MAKE_ONE)
+    return keyring
 
 
 def load_usable(directory: Path) -> tuple[Keyring, tuple[SealerError, ...]]:
@@ -78,7 +92,7 @@ def _ids(directory: Path) -> list[str]:
         raise FileError(
             f"no keyring can be read here: {error.strerror}",
             file=str(directory),
-            hint="make one with `sealer keys init --keyring DIR`",
+            hint=_MAKE_ONE,
         ) from None
     return [match["id"] for name in names if (match := _PRIVATE_FILE.fullmatch(name))]
 
@@ -118,8 +132,9 @@ def renew(directory: Path, *, now: datetime, state: KeyState = KeyState.ACTIVE) 
 
     Raises:
         Refused: made Pending, and there is a pending key already.
-        FileError, InvalidKey: the keyring cannot be read or written.
+        FileError, InvalidKey: the keyring holds no key, or cannot be read or written.
     """
+    load_keys(directory)
     place = KeyringDirectory(directory)
     after = place.change(lambda keyring: lifecycle.renew(keyring, now=now, state=state), now=now)
     return after.keys[-1]

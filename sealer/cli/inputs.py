@@ -11,8 +11,10 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TextIO
 
 from sealer.cli.output import Terminal
 from sealer.errors import FileError, InvalidManifest, UsageError
@@ -79,9 +81,9 @@ def read_inputs(
             raise UsageError("is a directory; name files", file=name)
         else:
             for file in _walk(path):
-                text = read_text(file)
-                if mentioning in text:
-                    yield Input(file, path, text)
+                raw = read_bytes(str(file))
+                if mentioning.encode() in raw:
+                    yield Input(file, path, _decode(raw, str(file)))
 
 
 def read_text(path: Path) -> str:
@@ -91,11 +93,7 @@ def read_text(path: Path) -> str:
         FileError: it cannot be read.
         InvalidManifest: not UTF-8 text.
     """
-    try:
-        raw = path.read_bytes()
-    except OSError as error:
-        raise FileError(f"cannot be read: {error.strerror}", file=str(path)) from None
-    return _decode(raw, str(path))
+    return _decode(read_bytes(str(path)), str(path))
 
 
 def read_bytes(name: str) -> bytes:
@@ -104,16 +102,28 @@ def read_bytes(name: str) -> bytes:
     Raises:
         FileError: it cannot be read.
     """
-    try:
-        return sys.stdin.buffer.read() if name == "-" else Path(name).read_bytes()
-    except OSError as error:
-        raise FileError(f"cannot be read: {error.strerror}", file=name) from None
+    with _errors(STDIN if name == "-" else name):
+        return _stdin().buffer.read() if name == "-" else Path(name).read_bytes()
 
 
 def _read_stdin(terminal: Terminal) -> str:
-    if sys.stdin.isatty():
+    if _stdin().isatty():
         terminal.note("reading from the terminal; end with Ctrl-D")
     return _decode(read_bytes("-"), STDIN)
+
+
+def _stdin() -> TextIO:
+    if sys.stdin is None:  # whoever started us has closed it
+        raise FileError("cannot be read: it is closed", file=STDIN)
+    return sys.stdin
+
+
+@contextmanager
+def _errors(name: str) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise FileError(f"cannot be read: {error.strerror}", file=name) from None
 
 
 def _decode(raw: bytes, name: str) -> str:

@@ -71,7 +71,7 @@ def read_unwrappers(
     if keyring and private_keys:
         keyring, private_keys = _typed(keyring, private_keys)
     if keyring:
-        return keyring_directory.load(keyring).unwrappers
+        return keyring_directory.load_keys(keyring).unwrappers
     if not private_keys:
         raise UsageError(
             "there is no private key to open with", hint="--keyring DIR or --private-key FILE"

@@ -137,7 +137,7 @@ def fetch(arguments: Fetch, terminal: Terminal) -> None:
     rights in the cluster are enough. A file that is pinned already is replaced.
     """
     if arguments.keyring is not None:
-        newest = PinnedKey.of(keyring_directory.load(arguments.keyring).require_newest())
+        newest = PinnedKey.of(keyring_directory.load_keys(arguments.keyring).require_newest())
     else:
         cluster = connect(arguments.kubeconfig, arguments.context)
         newest = published_keys.newest(read_keys(cluster), now=datetime.now(UTC)).pinned()

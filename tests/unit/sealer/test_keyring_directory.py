@@ -86,8 +86,15 @@ def test_missing_directory_is_named_with_the_way_to_make_one(tmp_path: Path) -> 
     with pytest.raises(FileError, match="no keyring can be read") as caught:
         keyring_directory.load(tmp_path / "missing")
     assert "sealer keys init" in caught.value.hint
-    with pytest.raises(FileError, match="cannot be written"):
+    with pytest.raises(FileError, match="no keyring can be read"):
         keyring_directory.renew(tmp_path / "missing", now=NOW)
+
+
+def test_directory_without_a_key_is_no_keyring_to_renew(tmp_path: Path) -> None:
+    with pytest.raises(FileError, match="there is no key in this directory") as caught:
+        keyring_directory.renew(tmp_path, now=NOW)
+    assert "sealer keys init" in caught.value.hint
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_renew_adds_an_active_key_and_retires_the_others(ring: Path, first: HeldKey) -> None:

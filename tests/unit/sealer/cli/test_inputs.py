@@ -56,6 +56,20 @@ def test_who_types_is_told_that_input_is_awaited(
     assert capsys.readouterr().err == "reading from the terminal; end with Ctrl-D\n"
 
 
+def test_closed_standard_input_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "stdin", None)
+    with pytest.raises(FileError, match="<stdin>: cannot be read: it is closed"):
+        _read()
+    with pytest.raises(FileError, match="<stdin>: cannot be read: it is closed"):
+        read_bytes("-")
+
+
+def test_what_is_not_utf_8_and_of_no_interest_is_not_looked_at(tmp_path: Path) -> None:
+    (tmp_path / "latin.yaml").write_bytes(b"\xe4")
+    (tmp_path / "sealed.yaml").write_text("a Secret")
+    assert _read(str(tmp_path)) == [str(tmp_path / "sealed.yaml")]
+
+
 def test_a_value_file_that_is_not_there_is_an_error() -> None:
     with pytest.raises(FileError, match="nowhere: cannot be read"):
         read_bytes("nowhere")

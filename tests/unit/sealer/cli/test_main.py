@@ -87,6 +87,13 @@ def test_a_full_disk_behind_stdout_is_an_error() -> None:
     assert result.stderr == b"error: <stdout>: cannot be written: No space left on device\n"
 
 
+def test_a_result_that_nobody_can_read_is_an_error() -> None:
+    line = f"exec {sys.executable} -m sealer completion zsh >&-"
+    result = subprocess.run(["sh", "-c", line], stderr=subprocess.PIPE, check=False)
+    assert result.returncode == FileError.exit_code
+    assert result.stderr == b"error: <stdout>: cannot be written: it is closed\n"
+
+
 def test_the_module_runs_as_a_program() -> None:
     result = subprocess.run(
         [sys.executable, "-m", "sealer", "frobnicate"], capture_output=True, check=False
