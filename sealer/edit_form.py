@@ -80,7 +80,7 @@ class Form:
         before = dict(self.sealed.template.data)
         return Alteration(
             values={key: raw for key, raw in values.items() if known.get(key) != raw},
-            removed=sorted(self.sealed.encrypted_data.keys() - values.keys() - kept),
+            removed=tuple(sorted(self.sealed.encrypted_data.keys() - values.keys() - kept)),
             templates=None if templates == before else templates,
         )
 

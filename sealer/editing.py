@@ -138,8 +138,7 @@ def _check_values(sealed: SealedSecret, values: Mapping[str, bytes]) -> None:
     """What is new must be right by itself, and for the type where the type can be judged by it."""
     check_settable(sealed, values)
     secret = _as_secret(sealed, values)
-    if not _lacks_items(secret):
-        validation.check_secret(secret)
+    validation.check_secret(replace(secret, type=OPAQUE) if _lacks_items(secret) else secret)
 
 
 def _check_type(sealed: SealedSecret) -> None:
