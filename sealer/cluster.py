@@ -6,6 +6,7 @@ of the API server are not repeated, except its one-word reason.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -127,11 +128,16 @@ def current_context(kubeconfig: Path | None) -> str:
     """The name of the context that kubectl would use; `cluster` where there is no kubeconfig."""
     try:
         _, active = config.list_kube_config_contexts(  # type: ignore[no-untyped-call]
-            str(kubeconfig) if kubeconfig else None
+            _place(kubeconfig)
         )
     except ConfigException:
         return "cluster"
     return str(active["name"])
+
+
+def _place(kubeconfig: Path | None) -> str | None:
+    # The library looks at the environment when it is imported; it may have changed since.
+    return str(kubeconfig) if kubeconfig else os.environ.get("KUBECONFIG") or None
 
 
 class _ForbiddenError(ClusterError):
@@ -139,10 +145,11 @@ class _ForbiddenError(ClusterError):
 
 
 def _client(connection: Connection) -> client.ApiClient:
-    path = str(connection.kubeconfig) if connection.kubeconfig else None
     try:
         made: client.ApiClient = config.new_client_from_config(  # type: ignore[no-untyped-call]
-            config_file=path, context=connection.context or None, persist_config=False
+            config_file=_place(connection.kubeconfig),
+            context=connection.context or None,
+            persist_config=False,
         )
     except ConfigException as error:
         if connection.context and "context" in str(error).lower():

@@ -70,6 +70,18 @@ def create(path: Path, content: bytes, *, mode: int | None = None) -> None:
         _flush_directory(path.parent)
 
 
+def make_folder(folder: Path) -> None:
+    """Make a directory and those above it, as far as they are missing.
+
+    Raises:
+        FileError: it cannot be made.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise FileError(f"cannot be made: {error.strerror}", file=str(folder)) from None
+
+
 def remove(path: Path) -> None:
     """Remove a file; one that is gone already is as well.
 

@@ -7,7 +7,7 @@ YAML. Nothing is decoded or opened here.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from sealer.errors import InvalidManifest, SealerError
@@ -34,14 +34,21 @@ class Gathered:
     problems: tuple[SealerError, ...] = ()
 
 
-def gather(files: Iterable[tuple[str, bytes]]) -> Gathered:
-    """Read the SealedSecrets of files, given as names and contents."""
+def gather(
+    files: Iterable[tuple[str, bytes]], namespaces: Mapping[str, str] | None = None
+) -> Gathered:
+    """Read the SealedSecrets of files.
+
+    Args:
+        files: names and contents.
+        namespaces: name of a file to the namespace of its objects that name none.
+    """
     objects: list[Placed] = []
     problems: list[SealerError] = []
     for name, content in files:
         if _MENTION not in content:
             continue
-        for found in _read(name, content):
+        for found in _read(name, content, (namespaces or {}).get(name, "")):
             if isinstance(found, Placed):
                 objects.append(found)
             else:
@@ -49,7 +56,7 @@ def gather(files: Iterable[tuple[str, bytes]]) -> Gathered:
     return Gathered(tuple(objects), tuple(problems))
 
 
-def _read(name: str, content: bytes) -> Iterator[Placed | SealerError]:
+def _read(name: str, content: bytes, namespace: str) -> Iterator[Placed | SealerError]:
     try:
         source = Source.read(name, content.decode())
     except UnicodeDecodeError:
@@ -62,6 +69,6 @@ def _read(name: str, content: bytes) -> Iterator[Placed | SealerError]:
         if not at.is_sealed():
             continue
         try:
-            yield Placed(name, at.line(), at.sealed())
+            yield Placed(name, at.line(), at.sealed(namespace=namespace))
         except SealerError as error:
             yield error

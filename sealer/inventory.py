@@ -99,9 +99,17 @@ class EntryStatus:
 
     @property
     def is_stale(self) -> bool:
-        """Whether resealing is due: an older key opens it, or a wanted one does not."""
+        """Whether resealing is due: an older key opens it, or a wanted one does not.
+
+        What no item refers to is not stale (docs/format.md).
+        """
         old = any(one.standing in (Standing.OLDER, Standing.REVOKED) for one in self.recipients)
-        return old or bool(self.missing)
+        return bool(self.items) and (old or bool(self.missing))
+
+    @property
+    def is_unknown(self) -> bool:
+        """Whether nothing can be said of it, since nobody named a key that it is sealed to."""
+        return not self.missing and all(one.standing is Standing.UNKNOWN for one in self.recipients)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -119,6 +127,11 @@ class ObjectStatus:
     def is_stale(self) -> bool:
         """Whether resealing is due."""
         return any(entry.is_stale for entry in self.entries)
+
+    @property
+    def is_unknown(self) -> bool:
+        """Whether it cannot be said that resealing is due, nor that it is not."""
+        return not self.is_stale and any(entry.is_unknown for entry in self.entries)
 
     @property
     def missing(self) -> tuple[str, ...]:
@@ -141,6 +154,11 @@ class Totals:
     """Numbers of objects.
 
     Attributes:
+        stale: resealing is due.
+        revoked: sealed to a key that was revoked.
+        unknown: not stale, but sealed to some key that nobody named.
+        unjudged: sealed only to such keys, so that nothing can be said of them.
+        missing: not sealed to every key that is wanted.
         oldest: the object with the oldest value among those that are stale, or among all where
             none is; with the age of that value.
     """
@@ -149,6 +167,7 @@ class Totals:
     stale: int
     revoked: int
     unknown: int
+    unjudged: int
     missing: int
     oldest: tuple[str, timedelta] | None
 
@@ -168,7 +187,10 @@ class Inventory:
             objects=len(self.objects),
             stale=len(stale),
             revoked=sum(bool(one.recipients(Standing.REVOKED)) for one in self.objects),
-            unknown=sum(bool(one.recipients(Standing.UNKNOWN)) for one in self.objects),
+            unknown=sum(
+                bool(one.recipients(Standing.UNKNOWN)) and not one.is_stale for one in self.objects
+            ),
+            unjudged=sum(one.is_unknown for one in self.objects),
             missing=sum(bool(one.missing) for one in self.objects),
             oldest=_oldest(stale or self.objects),
         )

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from datetime import timedelta
 
 from sealer.inventory import EntryStatus, Inventory, ObjectStatus, RecipientStatus, Standing, Totals
+from sealer.keyring import KeyState
 from sealer.manifests.times import format_time
 from sealer.pinned_keys import short_id
 
@@ -44,6 +45,7 @@ def to_json(inventory: Inventory) -> dict[str, object]:
             "stale": totals.stale,
             "revoked": totals.revoked,
             "unknown": totals.unknown,
+            "unjudged": totals.unjudged,
             "missing": totals.missing,
             "oldest": None if name is None else {"object": name, "days": _days(age)},
         },
@@ -57,13 +59,18 @@ def _summary(totals: Totals) -> Iterator[str]:
     if totals.oldest is not None:
         name, age = totals.oldest
         oldest = f" (oldest value: {name}, {_age(age)})"
+    good = totals.objects - totals.unjudged
     if totals.stale:
         yield f"{totals.stale} of {_objects(totals.objects)} not on the newest key{oldest}"
+    elif good == totals.objects:
+        yield f"{_objects(good)} on the newest key{oldest}"
+    elif good:
+        yield f"{good} of {_objects(totals.objects)} on the newest key{oldest}"
     else:
-        yield f"{_objects(totals.objects)} on the newest key{oldest}"
-    if totals.missing:
-        yield f"{_objects(totals.missing)} not sealed to every key that the rules name"
-    if totals.unknown:
+        yield f"{_objects(totals.objects)} sealed to keys that are not known here{oldest}"
+    if totals.missing not in (0, totals.stale):
+        yield f"{_objects(totals.missing)} not sealed to every key that .sealer.yaml names"
+    if totals.unknown and good:
         yield f"{_objects(totals.unknown)} sealed to a key that is not known here"
 
 
@@ -86,8 +93,15 @@ def _row(one: ObjectStatus) -> Row:
 
 def _key(key: RecipientStatus) -> str:
     owner = f"{key.owner} " if key.owner else ""
-    about = "" if key.standing is Standing.NEWEST else f" ({key.standing})"
-    return f"{owner}{short_id(key.key)}{about}"
+    about = [] if key.standing is Standing.NEWEST else [_word(key)]
+    about += [] if key.age is None else [f"{_days(key.age)}d"]
+    brackets = f" ({', '.join(about)})" if about else ""
+    return f"{owner}{short_id(key.key)}{brackets}"
+
+
+def _word(key: RecipientStatus) -> str:
+    told = key.standing is Standing.OLDER and key.state not in (None, KeyState.ACTIVE)
+    return str(key.state).lower() if told else str(key.standing)
 
 
 def _status(one: ObjectStatus) -> str:
@@ -95,7 +109,9 @@ def _status(one: ObjectStatus) -> str:
         return "revoked"
     if one.missing:
         return f"stale, misses {', '.join(short_id(key) for key in one.missing)}"
-    return "stale" if one.is_stale else "ok"
+    if one.is_stale:
+        return "stale"
+    return "unknown" if one.is_unknown else "ok"
 
 
 def _age(age: timedelta) -> str:
@@ -115,6 +131,7 @@ def _object(one: ObjectStatus) -> dict[str, object]:
         "scope": str(one.scope),
         "kind": str(one.kind),
         "stale": one.is_stale,
+        "unknown": one.is_unknown,
         "missing": list(one.missing),
         "entries": [_entry(entry) for entry in one.entries],
     }

@@ -32,6 +32,9 @@ from sealer.sources import Found
 LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
 """kubectl's annotation with a copy of the whole object, values included."""
 
+GIVEN = "-n"
+"""What says a namespace on the command line."""
+
 _SECRET = ("v1", "Secret")
 
 
@@ -95,7 +98,11 @@ def to_manifest(secret: Secret) -> Manifest:
 
 
 def pair(
-    objects: Iterable[Found], *, namespace: str = "", kind: Kind | None = None
+    objects: Iterable[Found],
+    *,
+    namespace: str = "",
+    by: str = GIVEN,
+    kind: Kind | None = None,
 ) -> list[Plaintext | None]:
     """What each object becomes, in their order.
 
@@ -105,6 +112,7 @@ def pair(
     Args:
         objects: objects of any kind.
         namespace: for those that name none.
+        by: what says so, for messages.
         kind: seal plain Secrets as this kind; None as Secrets.
 
     Raises:
@@ -113,7 +121,7 @@ def pair(
         UsageError: a SharedSecret, where kind Secret is asked for.
     """
     found = list(objects)
-    read = [_read(at, namespace=namespace, kind=kind) for at in found]
+    read = [_read(at, namespace=namespace, by=by, kind=kind) for at in found]
     _check_complete(found, read)
     secrets = {qualified(obj.metadata): obj for obj in read if isinstance(obj, Secret)}
     shared = {qualified(obj.metadata): obj for obj in read if isinstance(obj, SharedSecret)}
@@ -128,30 +136,32 @@ def pair(
     return result
 
 
-def placed(metadata: Metadata, namespace: str, *, what: str) -> Metadata:
-    """Fill in the namespace that is asked for where an object, `what`, names none.
+def placed(metadata: Metadata, namespace: str, *, what: str, by: str = GIVEN) -> Metadata:
+    """Fill in the namespace that `by` asks for where an object, `what`, names none.
 
     Raises:
         InvalidManifest: it names another one.
     """
     if namespace and metadata.namespace not in ("", namespace):
+        instead = "leave out -n (SEALER_NAMESPACE)" if by == GIVEN else "change the rule"
         raise InvalidManifest(
-            f"says {metadata.namespace}, and -n says {namespace}",
+            f"says {metadata.namespace}, and {by} says {namespace}",
             obj=what,
             key="metadata.namespace",
-            hint="leave out -n (SEALER_NAMESPACE), or mend the manifest",
+            hint=f"{instead}, or mend the manifest",
         )
     return replace(metadata, namespace=metadata.namespace or namespace)
 
 
-def _read(at: Found, *, namespace: str, kind: Kind | None) -> Secret | SharedSecret | None:
+def _read(at: Found, *, namespace: str, by: str, kind: Kind | None) -> Secret | SharedSecret | None:
     if not is_plaintext(at.value):
         return None
     try:
         if at.value["kind"] == Kind.SHARED_SECRET:
-            return _read_shared(at.value, namespace=namespace, kind=kind)
+            return _read_shared(at.value, namespace=namespace, by=by, kind=kind)
         secret = read_secret(at.value)
-        return replace(secret, metadata=placed(secret.metadata, namespace, what=str(secret)))
+        metadata = placed(secret.metadata, namespace, what=str(secret), by=by)
+        return replace(secret, metadata=metadata)
     except SealerError as error:
         raise at.located(error) from None
 
@@ -177,7 +187,7 @@ def _check_complete(found: list[Found], read: list[Secret | SharedSecret | None]
             )
 
 
-def _read_shared(document: object, *, namespace: str, kind: Kind | None) -> SharedSecret:
+def _read_shared(document: object, *, namespace: str, by: str, kind: Kind | None) -> SharedSecret:
     shared = SharedSecret.read(document)
     if kind is Kind.SECRET:
         raise UsageError(
@@ -191,7 +201,7 @@ def _read_shared(document: object, *, namespace: str, kind: Kind | None) -> Shar
             hint="a SealedSecret has no field for a second name: remove secretName, and give the "
             "Secret the name of the SharedSecret",
         )
-    metadata = placed(_travelling(shared.metadata), namespace, what=str(shared))
+    metadata = placed(_travelling(shared.metadata), namespace, what=str(shared), by=by)
     return replace(shared, metadata=metadata)
 
 

@@ -5,16 +5,25 @@ An object that cannot be resealed is named and left as it is; the others are don
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from itertools import groupby
 
+from sealer.comparison import compare
 from sealer.errors import InvalidManifest, SealerError
+from sealer.gathering import gather
 from sealer.manifests import documents
 from sealer.manifests.documents import Edit, Put
 from sealer.manifests.models import SealedSecret
 from sealer.offers import Offers
 from sealer.resealing import stale_entries
 from sealer.sources import Found, Source
+
+_WRAPPED = re.compile(
+    r'^ *(?:- )?"?(?:key"?: *"?[0-9a-f]{32}|wrapped"?: *"?[A-Za-z0-9+/]{1000,}={0,2})"?,?\r?\n',
+    re.MULTILINE,
+)
+"""A line of `recipients`, as resealing changes them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,8 +52,13 @@ class _Change:
     puts: tuple[Put, ...]
 
 
-def reseal_source(source: Source, offers: Offers) -> Resealed:
+def reseal_source(source: Source, offers: Offers, *, namespace: str = "") -> Resealed:
     """Move every SealedSecret of a file to the newest key that is offered.
+
+    Args:
+        source: the file.
+        offers: who wraps the data keys.
+        namespace: of objects that name none, as where kustomize sets it.
 
     Raises:
         Refused: there is no active key.
@@ -58,7 +72,7 @@ def reseal_source(source: Source, offers: Offers) -> Resealed:
             continue
         total += 1
         try:
-            sealed = at.sealed()
+            sealed = at.sealed(namespace=namespace)
             foreign += _is_foreign(sealed, own)
             if stale := stale_entries(sealed, newest=newest, own=own):
                 resealed = offers.resealed(sealed, stale)
@@ -80,6 +94,19 @@ def reseal_source(source: Source, offers: Offers) -> Resealed:
             done += [change.sealed for change in here]
     text = documents.apply(source.text, edits)
     return Resealed(text, tuple(done), foreign, tuple(failures), total)
+
+
+def only_resealed(before: str, after: str) -> bool:
+    """Whether a text differs from another by resealing and by nothing else.
+
+    So that files which an interrupted run has resealed can be told from those that somebody edits.
+    """
+    kept = (_WRAPPED.sub("", text) for text in (before, after))
+    if len(set(kept)) != 1:
+        return False
+    versions = [gather([("", text.encode())]) for text in (before, after)]
+    compared = compare(*versions)
+    return compared.objects != () and all(one.is_resealed_only for one in compared.objects)
 
 
 def _is_foreign(sealed: SealedSecret, own: frozenset[str]) -> bool:

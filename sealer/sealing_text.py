@@ -18,7 +18,7 @@ from sealer.errors import InvalidManifest, SealerError
 from sealer.manifests import documents
 from sealer.manifests.documents import Data, Document, Edit
 from sealer.manifests.models import Metadata, SealedSecret, Template
-from sealer.plaintext import Plaintext, is_plaintext, pair
+from sealer.plaintext import GIVEN, Plaintext, is_plaintext, pair
 from sealer.sealing import seal, with_items
 from sealer.sources import Found, Source
 
@@ -28,13 +28,19 @@ _ANY_NAME = "any"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Order:
-    """How to seal: to whom, how far it may travel, as what and when."""
+    """How to seal: to whom, how far it may travel, as what and when.
+
+    Attributes:
+        namespace: of objects that name none; empty where nothing says.
+        namespace_by: what says so, for messages.
+    """
 
     to: tuple[SealingKey, ...]
     scope: Scope
     now: datetime
     kind: Kind | None = None
     namespace: str = ""
+    namespace_by: str = GIVEN
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +67,14 @@ def seal_sources(sources: Sequence[Source], order: Order) -> list[SealedSource]:
         Refused, UsageError, CertificateError: as `pair` and `seal` say.
     """
     objects = [list(source.objects()) for source in sources]
-    plain = iter(pair(chain.from_iterable(objects), namespace=order.namespace, kind=order.kind))
+    plain = iter(
+        pair(
+            chain.from_iterable(objects),
+            namespace=order.namespace,
+            by=order.namespace_by,
+            kind=order.kind,
+        )
+    )
     sealed = [
         _sealed_source(source, [_seal(at, next(plain), order) for at in found])
         for source, found in zip(sources, objects, strict=True)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from sealer.errors import InvalidManifest, SealerError
 from sealer.manifests import documents
@@ -100,16 +100,23 @@ class Found:
         """Whether it is a SealedSecret of ours."""
         return identity(self.value) == (API_VERSION, "SealedSecret")
 
-    def sealed(self) -> SealedSecret:
+    def sealed(self, *, namespace: str = "") -> SealedSecret:
         """Read it as a SealedSecret.
+
+        Args:
+            namespace: the one that it has if it names none, as where kustomize sets it.
 
         Raises:
             InvalidManifest, UnsupportedFormat: it is none; the error says where.
         """
         try:
-            return SealedSecret.read(self.value)
+            sealed = SealedSecret.read(self.value)
         except SealerError as error:
             raise self.located(error) from None
+        metadata = sealed.metadata
+        return replace(
+            sealed, metadata=replace(metadata, namespace=metadata.namespace or namespace)
+        )
 
     def located(self, error: SealerError) -> SealerError:
         """The same error, saying where: `FILE:LINE` of the key it names."""

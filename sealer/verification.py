@@ -12,11 +12,11 @@ from dataclasses import dataclass, field
 from pathlib import PurePath
 
 from sealer.crypto.keys import Unwrapper
+from sealer.crypto.scope import Scope
 from sealer.decoding import decode
 from sealer.errors import SealerError
 from sealer.manifests.models import SealedSecret, qualified
 from sealer.opening import unseal
-from sealer.pinned_keys import short_id
 from sealer.sealing import check_fits
 from sealer.sources import Found, Source
 
@@ -52,16 +52,25 @@ class Checks:
 
     Attributes:
         unwrappers: private keys by id; None: nothing is opened.
-        sealing_keys: ids of keys that every entry must be sealed to.
+        sealing_keys: ids of keys that every entry must be sealed to, and what to call them.
+        namespace: the one of all objects, also of those that name none; empty: any.
+        scope: the one of all objects; None: any.
+        rule: what says so about namespace and scope, for messages.
     """
 
     unwrappers: Mapping[str, Unwrapper] | None = None
-    sealing_keys: tuple[str, ...] = ()
+    sealing_keys: Mapping[str, str] = field(default_factory=dict)
+    namespace: str = ""
+    scope: Scope | None = None
+    rule: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Checked:
-    """A SealedSecret that is well-formed, and the keys that opened it (none were asked: empty)."""
+    """A SealedSecret that is well-formed, and the keys that opened it (none were asked: empty).
+
+    Its namespace is filled in where the manifest names none and something else says.
+    """
 
     at: Found = field(repr=False)
     sealed: SealedSecret
@@ -74,7 +83,7 @@ def verify_source(source: Source, checks: Checks) -> Iterator[Checked | Finding]
         if not at.is_sealed():
             continue
         try:
-            sealed = at.sealed()
+            sealed = at.sealed(namespace=checks.namespace)
             decode(sealed)
             check_fits(sealed)
             opened = unseal(sealed, checks.unwrappers) if checks.unwrappers is not None else None
@@ -82,6 +91,7 @@ def verify_source(source: Source, checks: Checks) -> Iterator[Checked | Finding]
             yield finding_of(at.located(error), at)
             continue
         yield Checked(at, sealed, opened.keys if opened else ())
+        yield from _against_rule(at, sealed, checks)
         yield from _missing_recipients(at, sealed, checks)
 
 
@@ -122,17 +132,38 @@ def finding_of(error: SealerError, at: Found | None = None) -> Finding:
     )
 
 
+def _against_rule(at: Found, sealed: SealedSecret, checks: Checks) -> Iterator[Finding]:
+    namespace, scope = sealed.metadata.namespace, sealed.scope or Scope.STRICT
+    if checks.namespace and namespace != checks.namespace:
+        yield _finding(
+            at,
+            str(sealed),
+            f"{checks.rule} says namespace {checks.namespace}",
+            hint="move the file, or change the rule",
+            path=("metadata", "namespace"),
+        )
+    if checks.scope is not None and scope != checks.scope:
+        yield _finding(
+            at,
+            str(sealed),
+            f"its scope is {scope}, and {checks.rule} says {checks.scope}",
+            hint="seal the values anew, or change the rule",
+            path=("spec", "scope"),
+        )
+
+
 def _missing_recipients(at: Found, sealed: SealedSecret, checks: Checks) -> Iterator[Finding]:
     for entry_id, entry in sealed.seals.items():
         present = {recipient.key for recipient in entry.recipients}
-        missing = [short_id(key) for key in checks.sealing_keys if key not in present]
-        if missing:
-            items = _items_of(sealed, entry_id)
+        missing = [name for key, name in checks.sealing_keys.items() if key not in present]
+        items = _items_of(sealed, entry_id)
+        if missing and items:
             yield _finding(
                 at,
                 str(sealed),
-                f"{', '.join(items) or entry_id} not sealed to {', '.join(missing)}",
-                hint="seal the value anew to all keys, or reseal where the private keys are",
+                f"{', '.join(items)} not sealed to {', '.join(missing)}",
+                hint="`sealer reseal` moves it to a newer key of a cluster that opens it already; "
+                "for others, set the value anew",
                 path=("spec", "seals", entry_id),
             )
 

@@ -2,16 +2,95 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sealer import published_keys
+from sealer.cli.repository import Repository
+from sealer.errors import UsageError
 from sealer.offers import ClusterOffers
 from sealer.published_keys import PublishedKey
 
 if TYPE_CHECKING:
     from sealer.cluster import Cluster
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wish:
+    """Which clusters a command is to ask, as its options say it; empty where they do not."""
+
+    kubeconfig: Path | None = None
+    context: str = ""
+    name: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A cluster to ask.
+
+    Attributes:
+        name: what people call it: as `.sealer.yaml` does, else by its context.
+        configured: whether `.sealer.yaml` has it, so that its rules say which files are its own.
+    """
+
+    name: str
+    cluster: Cluster
+    configured: bool
+
+
+def clusters_to_ask(repository: Repository | None, wish: Wish) -> list[Asked]:
+    """The cluster that is named, else all of the configuration, else kubectl's current one.
+
+    Raises:
+        UsageError: the configuration does not have it, or does not say how it is reached.
+        ClusterError: there is no usable kubeconfig.
+    """
+    if repository is None:
+        if wish.name:
+            raise UsageError(
+                "--cluster names a cluster of .sealer.yaml, and there is none here",
+                hint="--context NAME, as with kubectl, or `sealer init`",
+            )
+        name = wish.context or current_context(wish.kubeconfig)
+        return [Asked(name, connect(wish.kubeconfig, wish.context), configured=False)]
+    contexts = contexts_of(repository, wish)
+    return [
+        Asked(
+            name, connect(wish.kubeconfig, context), configured=name in repository.config.clusters
+        )
+        for name, context in contexts.items()
+    ]
+
+
+def contexts_of(repository: Repository, wish: Wish) -> dict[str, str]:
+    """The contexts of the clusters that a configuration has and that are asked for, by name.
+
+    Raises:
+        UsageError: as `clusters_to_ask`.
+    """
+    clusters = repository.config.clusters
+    if wish.name:
+        cluster = repository.config.cluster(wish.name)
+        return {cluster.name: wish.context or _context(repository, cluster.name)}
+    if wish.context:
+        same = [name for name, cluster in clusters.items() if cluster.context == wish.context]
+        alone = list(clusters) if len(clusters) == 1 else []
+        return {(same or alone or [wish.context])[0]: wish.context}
+    return {name: _context(repository, name) for name in clusters}
+
+
+def _context(repository: Repository, name: str) -> str:
+    clusters = repository.config.clusters
+    context = clusters[name].context
+    if context is None and len(clusters) > 1:
+        raise UsageError(
+            f"{repository.name} does not say how cluster {name} is reached",
+            key=f"clusters.{name}.context",
+            hint="add its kube context there, or name another cluster with --cluster",
+        )
+    return context or ""
 
 
 def connect(kubeconfig: Path | None, context: str) -> Cluster:

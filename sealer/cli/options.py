@@ -145,6 +145,14 @@ write: Decorator = click.option(
     help="Write to this file instead of stdout.",
 )
 
+like: Decorator = click.option(
+    "--for",
+    "like",
+    type=FILE,
+    metavar="FILE",
+    help="Seal what goes to stdout as for this file of the repository.",
+)
+
 force: Decorator = click.option("--force", is_flag=True, help="Replace files that are there.")
 
 private_keys: Decorator = click.option(
@@ -171,6 +179,15 @@ context: Decorator = click.option(
     "--context", default="", metavar="NAME", help="The context in it, as with kubectl."
 )
 
+cluster: Decorator = click.option(
+    "--cluster",
+    default="",
+    metavar="NAME",
+    help="The cluster of .sealer.yaml that is meant; else all of them.",
+)
+
+live: Decorator = click.option("--live", is_flag=True, help="Ask the cluster too.")
+
 REQUIRED_KEYRING_HINT = "--keyring DIR names the directory with the keys, or SEALER_KEYRING=DIR"
 
 
@@ -184,6 +201,11 @@ def output_format(*formats: str, default: str | None = None, text: str) -> Decor
         default=default,
         help=text,
     )
+
+
+def exit_code(meaning: str) -> Decorator:
+    """`--exit-code`, for commands that else end with 0 whatever they find."""
+    return click.option("--exit-code", is_flag=True, help=f"Exit with {meaning}.")
 
 
 def require_keyring(path: Path | None) -> Path:

@@ -63,6 +63,11 @@ class Terminal:
         if shown:
             click.echo(f"\r{' ' * len(shown)}\r", nl=False, err=True)
 
+    def agrees(self, question: str) -> bool:
+        """Ask for yes or no; no where nobody is there to answer, or wants to be asked."""
+        asked = sys.stdin.isatty() and sys.stderr.isatty() and not self.quiet
+        return asked and click.confirm(question, err=True)
+
     def fail(self, error: SealerError) -> None:
         """Show an error that does not end the command."""
         show_error(error)

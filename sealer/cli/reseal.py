@@ -1,26 +1,28 @@
-"""`sealer reseal`: sealed files to the newest key of a keyring; no value changes."""
+"""`sealer reseal`: sealed files to the newest key of a keyring or of clusters; no value changes."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import click
 
-from sealer import files, keyring_directory
-from sealer.cli import options
-from sealer.cli.connecting import connect, read_offers
-from sealer.cli.inputs import Input, read_inputs
+from sealer import files
+from sealer.cli import commits, options
+from sealer.cli.commits import CommitWish, Deed
+from sealer.cli.connecting import Wish
+from sealer.cli.inputs import read_inputs
 from sealer.cli.output import Terminal, count
-from sealer.errors import SealerError
-from sealer.offers import KeyringOffers, Offers
-from sealer.pinned_keys import short_id
-from sealer.resealing_text import Resealed, reseal_source
+from sealer.cli.repository import Repositories
+from sealer.cli.reseal_commit import Sorted, sort_for_commit
+from sealer.cli.resealers import Outcome, Resealer, of_clusters, of_keyring, reseal
+from sealer.errors import SealerError, UsageError
 from sealer.verification import finding_of
 
 _EXAMPLES = """\
 sealer reseal
+sealer reseal --commit --branch reseal
 sealer reseal --keyring keyring
 sealer reseal --keyring keyring --dry-run apps/
 """
@@ -32,18 +34,45 @@ class Arguments:
 
     paths: tuple[str, ...]
     keyring: Path | None
+    cluster: str
     kubeconfig: Path | None
     context: str
     dry_run: bool
+    commit_: bool
+    message: str
+    branch: str
     output_format: str | None
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """What to look through."""
+        return self.paths or (".",)
+
+
+@dataclass(slots=True)
+class _Run:
+    """How far a run has come."""
+
+    resealers: Sequence[Resealer]
+    outcomes: list[Outcome]
+    failures: list[SealerError]
+    note: str = ""
+
+    @property
+    def changed(self) -> list[Outcome]:
+        return [outcome for outcome in self.outcomes if outcome.changed]
 
 
 @options.command("reseal", examples=_EXAMPLES)
 @options.paths
 @options.keyring
+@options.cluster
 @options.kubeconfig
 @options.context
 @click.option("--dry-run", is_flag=True, help="Say what would be done, and change nothing.")
+@commits.commit
+@commits.message
+@commits.branch
 @options.output_format("json", text="Print a report for programs.")
 @options.collected(Arguments)
 def command(arguments: Arguments, terminal: Terminal) -> int:
@@ -51,72 +80,142 @@ def command(arguments: Arguments, terminal: Terminal) -> int:
 
     In every YAML and JSON file below the paths (default: here), data keys that are wrapped to an
     older key are wrapped to the newest one instead. Nothing else in the files changes, and Git
-    shows only those lines. Without a keyring the cluster's controller has done the wrapping, and
-    its offer is copied; that takes no right but reading. What cannot be resealed is named and left.
+    shows only those lines. Without a keyring the controllers of the clusters have done the
+    wrapping, and their offers are copied; that takes no right but reading. What cannot be resealed
+    is named and left. Interrupted, it goes on where it was when it is run again.
     """
-    offers = _offers(arguments)
-    newest = offers.newest
-    results: dict[str, Resealed] = {}
-    failures: list[SealerError] = []
-    paths = arguments.paths or (".",)
-    inputs = read_inputs(paths, mentioning="SealedSecret", terminal=terminal)
-    for item in terminal.counted(inputs, "file"):
-        try:
-            resealed = reseal_source(item.parse(), offers)
-            if not arguments.dry_run:
-                _put(item, resealed, terminal)
-        except SealerError as error:
-            failures.append(error)
-            continue
-        results[item.name] = resealed
-        failures += resealed.failures
-    for failure in failures:
+    wish = CommitWish(commit=arguments.commit_, message=arguments.message, branch=arguments.branch)
+    run = _Run(_resealers(arguments), [], [])
+    try:
+        if arguments.commit_ and not arguments.dry_run:
+            _reseal_and_commit(arguments, wish, run, terminal)
+        else:
+            _reseal(arguments, run, terminal)
+    except (KeyboardInterrupt, SystemExit):
+        terminal.note(
+            f"interrupted: {_done(run, '')}; the rest is as it was; run it again to go on"
+        )
+        raise
+    for failure in run.failures:
         terminal.fail(failure)
     if arguments.output_format == "json":
-        terminal.json(_report(results, failures, key=newest))
-    terminal.note(_summary(results, key=newest, dry_run=arguments.dry_run))
-    return max((failure.exit_code for failure in failures), default=0)
+        terminal.json(_report(run))
+    elif arguments.dry_run:
+        for line in _details(run.changed):
+            terminal.line(line)
+    if run.note:
+        terminal.note(run.note)
+    for resealer in run.resealers:
+        for warning in resealer.warnings:
+            terminal.warn(warning)
+    return max((failure.exit_code for failure in run.failures), default=0)
 
 
-def _offers(arguments: Arguments) -> Offers:
+def _resealers(arguments: Arguments) -> list[Resealer]:
+    repository = Repositories().near(arguments.names[0])
     if arguments.keyring is not None:
-        return KeyringOffers(keyring_directory.load(arguments.keyring))
-    return read_offers(connect(arguments.kubeconfig, arguments.context))
+        return [of_keyring(arguments.keyring, repository)]
+    wish = Wish(kubeconfig=arguments.kubeconfig, context=arguments.context, name=arguments.cluster)
+    return of_clusters(repository, wish)
 
 
-def _put(item: Input, resealed: Resealed, terminal: Terminal) -> None:
-    if item.path is None:
-        terminal.result(resealed.text)
-    elif resealed.changed:
-        files.write(item.path, resealed.text.encode())
+def _reseal(arguments: Arguments, run: _Run, terminal: Terminal) -> None:
+    for outcome in _outcomes(arguments, run, terminal):
+        if not arguments.dry_run:
+            _put(outcome, terminal)
+        run.outcomes.append(outcome)
+    run.note = _summary(run, "would be " if arguments.dry_run else "")
 
 
-def _report(
-    results: Mapping[str, Resealed], failures: Sequence[SealerError], *, key: str
-) -> dict[str, object]:
+def _reseal_and_commit(
+    arguments: Arguments, wish: CommitWish, run: _Run, terminal: Terminal
+) -> None:
+    """Everything is known before the first file is written, so that Git can be asked first."""
+    outcomes = list(_outcomes(arguments, run, terminal))
+    if any(outcome.item.path is None for outcome in outcomes):
+        raise UsageError("--commit is for files; standard input is none")
+    if not outcomes:
+        run.note = _summary(run, "")
+        return
+    planned = commits.open_for(wish, outcomes[0].path)
+    found: Sorted = sort_for_commit(planned, outcomes)
+    run.failures += found.failures
+    for outcome in found.to_write:
+        _put(outcome, terminal)
+        run.outcomes.append(outcome)
+    run.outcomes += found.unchanged
+    run.note = _summary(run, "")
+    paths = [outcome.path for outcome in (*found.to_write, *found.earlier)]
+    if not paths:
+        return
+    if found.earlier:
+        run.note += f"; with {count(len(found.earlier), 'file')} of a run before"
+    planned.conclude(paths, _deed(run, found), note=run.note, terminal=terminal)
+    run.note = ""
+
+
+def _outcomes(arguments: Arguments, run: _Run, terminal: Terminal) -> Iterator[Outcome]:
+    repositories = Repositories()
+    inputs = read_inputs(arguments.names, mentioning="SealedSecret", terminal=terminal)
+    for item in terminal.counted(inputs, "file"):
+        try:
+            outcome = reseal(item, run.resealers, repositories)
+        except SealerError as error:
+            run.failures.append(error)
+            continue
+        run.failures += outcome.failures
+        yield outcome
+
+
+def _put(outcome: Outcome, terminal: Terminal) -> None:
+    if outcome.item.path is None:
+        terminal.result(outcome.text)
+    elif outcome.changed:
+        files.write(outcome.path, outcome.text.encode())
+
+
+def _deed(run: _Run, found: Sorted) -> Deed:
+    every = [*found.to_write, *found.earlier]
+    keys = ", ".join(str(resealer) for resealer in run.resealers)
+    objects = sum(len(outcome.objects) for outcome in every)
+    return Deed(
+        command="reseal",
+        summary=f"reseal {count(objects, 'secret')} to {keys}",
+        details=("Values and ciphertexts are unchanged.", "", *_details(every)),
+    )
+
+
+def _details(outcomes: Sequence[Outcome]) -> Iterator[str]:
+    for outcome in outcomes:
+        yield f"{outcome.item.name}: {', '.join(outcome.objects)}"
+
+
+def _report(run: _Run) -> dict[str, object]:
     return {
-        "key": key,
-        "objects": sum(result.total for result in results.values()),
+        "keys": [resealer.offers.newest for resealer in run.resealers],
+        "objects": sum(len(outcome.objects) for outcome in run.outcomes),
         "resealed": [
-            {"file": name, "object": str(sealed)}
-            for name, result in results.items()
-            for sealed in result.changed
+            {"file": outcome.item.name, "object": name}
+            for outcome in run.outcomes
+            for name in outcome.changed
         ],
-        "failures": [asdict(finding_of(failure)) for failure in failures],
+        "failures": [asdict(finding_of(failure)) for failure in run.failures],
     }
 
 
-def _summary(results: Mapping[str, Resealed], *, key: str, dry_run: bool) -> str:
-    changed = [result for result in results.values() if result.changed]
-    objects = sum(len(result.changed) for result in changed)
-    total = sum(result.total for result in results.values())
-    foreign = sum(result.foreign for result in results.values())
-    if not objects:
-        text = f"nothing to do: {count(total, 'object')} looked at"
-    else:
-        would = "would be " if dry_run else ""
-        text = (
-            f"{count(len(changed), 'file')}, {count(objects, 'object')} {would}on {short_id(key)}; "
-            "values and ciphertexts unchanged"
-        )
+def _summary(run: _Run, would: str) -> str:
+    total = sum(len(outcome.objects) for outcome in run.outcomes)
+    foreign = sum(outcome.foreign for outcome in run.outcomes)
+    text = f"nothing to do: {count(total, 'object')} looked at"
+    if run.changed:
+        text = f"{_done(run, would)}; values and ciphertexts unchanged"
     return text + (f"; {foreign} sealed to other keys only" if foreign else "")
+
+
+def _done(run: _Run, would: str) -> str:
+    parts = []
+    for at, resealer in enumerate(run.resealers):
+        objects = sum(len(outcome.results[at].changed) for outcome in run.changed)
+        if objects or len(run.resealers) == 1:
+            parts.append(f"{count(objects, 'object')} {would}on {resealer}")
+    return ", ".join([count(len(run.changed), "file"), *parts])

@@ -3,28 +3,33 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
 import click
 
-from sealer.cli import options
+from sealer import files
+from sealer.cli import commits, options
+from sealer.cli.commits import CommitWish, Deed, PlannedCommit
+from sealer.cli.connecting import Wish
 from sealer.cli.inputs import Input, read_bytes, read_inputs
-from sealer.cli.output import Destination, Terminal, put_file, refuse_existing
-from sealer.cli.recipients import recipients_for
+from sealer.cli.output import Destination, Terminal, count, put_file, refuse_existing
+from sealer.cli.recipients import Recipients, recipients_for
+from sealer.cli.repository import Repositories
 from sealer.crypto.scope import Kind, Scope
-from sealer.errors import FileError, InvalidManifest, UsageError
+from sealer.errors import InvalidManifest, UsageError
 from sealer.manifests import writing
-from sealer.pinned_keys import short_id
-from sealer.plaintext import is_plaintext
-from sealer.sealing_text import Order, SealedSource, seal_raw, seal_sources, stream_text
+from sealer.manifests.models import SealedSecret, qualified
+from sealer.plaintext import GIVEN, is_plaintext
+from sealer.sealing_text import Order, seal_raw, seal_sources, stream_text
 
 _EXAMPLES = """\
 kubectl create secret generic db -n shop --from-literal=password=… \\
-    --dry-run=client -o yaml | sealer seal --sealing-key shop.pem > db.yaml
+    --dry-run=client -o yaml | sealer seal -w apps/shop/db.yaml
+sealer seal --in-place --commit apps/
 sealer seal --sealing-key prod.pem --sealing-key dr.pem secret.yaml -w sealed.yaml
-sealer seal --sealing-key shop.pem --in-place apps/
 sealer seal --sealing-key shop.pem --raw -n shop --name db --from-file password=pw.txt
 """
 
@@ -36,31 +41,54 @@ class Arguments:
     inputs: tuple[str, ...]
     filenames: tuple[str, ...]
     sealing_keys: tuple[Path, ...]
-    scope: Scope
+    kubeconfig: Path | None
+    context: str
+    scope: Scope | None
     kind: Kind | None
     namespace: str
     in_place: bool
     destination: str | None
+    like: Path | None
     output_format: str | None
     force: bool
     raw: bool
     name: str
     from_files: tuple[str, ...]
+    commit_: bool
+    message: str
 
     @property
     def names(self) -> tuple[str, ...]:
         """All inputs that are named."""
         return (*self.inputs, *self.filenames)
 
+    @property
+    def wish(self) -> CommitWish:
+        """What is to be committed."""
+        return CommitWish(commit=self.commit_, message=self.message)
+
+
+@dataclass(frozen=True, slots=True)
+class _Sealed:
+    path: Path
+    to: Recipients
+    sealed: SealedSecret
+
+    def __str__(self) -> str:
+        items = ", ".join(self.sealed.encrypted_data) or "no items"
+        return f"{self.path}: {self.sealed}: {items} sealed to {self.to}"
+
 
 @options.command("seal", examples=_EXAMPLES)
 @click.argument("inputs", nargs=-1, metavar="[FILE|DIR]…")
 @options.sealing_keys
+@options.like
+@options.kubeconfig
+@options.context
 @options.filenames
 @click.option(
     "--scope",
     type=options.Word(Scope),
-    default=Scope.STRICT,
     help="How far it may travel: strict (this namespace and name; the default), namespace-wide "
     "(any name in it) or cluster-wide.",
 )
@@ -89,40 +117,70 @@ class Arguments:
     metavar="[KEY=]FILE",
     help="With --raw: the value, `-` for stdin; may be repeated.",
 )
+@commits.commit
+@commits.message
 @options.collected(Arguments)
 def command(arguments: Arguments, terminal: Terminal) -> None:
     """Encrypt Secrets, so that they can be committed to Git.
 
     Reads Secrets and SharedSecrets from files, directories or stdin (YAML or JSON, many
     documents, lists) and puts SealedSecrets in their place. Everything else passes through
-    unchanged. A directory needs --in-place or --write DIR.
+    unchanged. A directory needs --in-place or --write DIR. To whom is said by .sealer.yaml (see
+    `sealer init`), by --sealing-key, or else by the cluster that kubectl talks to.
     """
     if (arguments.name or arguments.from_files) and not arguments.raw:
         raise UsageError("--name and --from-file go with --raw")
-    now = datetime.now(UTC)
-    order = Order(
-        to=recipients_for(None, sealing_keys=arguments.sealing_keys, now=now).keys,
-        scope=arguments.scope,
-        kind=arguments.kind,
-        namespace=arguments.namespace,
-        now=now,
-    )
+    if arguments.like and (arguments.in_place or arguments.destination):
+        raise UsageError("--for is for standard output; a file is where it is")
+    if arguments.wish.commit and not (arguments.in_place or arguments.destination):
+        raise UsageError("--commit is for files", hint="add --in-place, or -w FILE")
+    orders = _Orders(arguments)
     if arguments.raw:
-        _seal_raw(arguments, order, terminal)
+        _seal_raw(arguments, orders, terminal)
     elif arguments.in_place or _goes_to_directory(arguments):
-        _seal_files(arguments, order, terminal)
+        _seal_files(arguments, orders, terminal)
     else:
-        _seal_stream(arguments, order, terminal)
+        _seal_stream(arguments, orders, terminal)
 
 
-def _seal_raw(arguments: Arguments, order: Order, terminal: Terminal) -> None:
-    if arguments.names or arguments.in_place:
+class _Orders:
+    """How to seal for each file; configurations are read once."""
+
+    def __init__(self, arguments: Arguments) -> None:
+        self._arguments = arguments
+        self._now = datetime.now(UTC)
+        self._repositories = Repositories()
+
+    def of(self, path: Path | None) -> tuple[Order, Recipients]:
+        given = self._arguments
+        to = recipients_for(
+            path,
+            sealing_keys=given.sealing_keys,
+            now=self._now,
+            cluster=Wish(kubeconfig=given.kubeconfig, context=given.context),
+            like=given.like,
+            repositories=self._repositories,
+        )
+        order = Order(
+            to=to.keys,
+            scope=to.scope_or(given.scope),
+            kind=given.kind,
+            namespace=to.namespace_or(given.namespace),
+            namespace_by=GIVEN if given.namespace else to.rule,
+            now=self._now,
+        )
+        return order, to
+
+
+def _seal_raw(arguments: Arguments, orders: _Orders, terminal: Terminal) -> None:
+    if arguments.names or arguments.in_place or arguments.commit_:
         raise UsageError("--raw takes its values from --from-file and nothing else")
     if not arguments.from_files:
         raise UsageError(
             "--raw needs a value", hint="--from-file KEY=FILE, or --from-file KEY=- for stdin"
         )
-    if not arguments.name and arguments.scope is Scope.STRICT:
+    order, _ = orders.of(_file(arguments))
+    if not arguments.name and order.scope is Scope.STRICT:
         raise UsageError("scope strict binds the Secret's name", hint="--name NAME")
     values = dict(_value(text) for text in arguments.from_files)
     if len(values) < len(arguments.from_files):
@@ -141,36 +199,50 @@ def _value(text: str) -> tuple[str, bytes]:
     return key, read_bytes(name)
 
 
-def _seal_stream(arguments: Arguments, order: Order, terminal: Terminal) -> None:
+def _seal_stream(arguments: Arguments, orders: _Orders, terminal: Terminal) -> None:
+    path = _file(arguments)
     sources = [found.parse() for found in _read(arguments, terminal)]
+    order, to = orders.of(path)
     sealed = seal_sources(sources, order)
     text = stream_text(sealed, arguments.output_format)
+    if path is not None:
+        refuse_existing([path], force=arguments.force)
+    planned = commits.plan(arguments.wish, [path] if path else [], modified=True)
     Destination(arguments.destination, arguments.force).put(text, terminal=terminal)
-    if arguments.destination:
-        for result in sealed:
-            _tell(arguments.destination, result, order, terminal)
+    if path is not None:
+        done = [_Sealed(path, to, one) for result in sealed for one in result.sealed]
+        _tell(done, planned, terminal)
 
 
-def _seal_files(arguments: Arguments, order: Order, terminal: Terminal) -> None:
+def _seal_files(arguments: Arguments, orders: _Orders, terminal: Terminal) -> None:
     """Everything is sealed before the first file is written."""
     _refuse_contradictions(arguments)
-    results: dict[Path, SealedSource] = {}
+    texts: dict[Path, str] = {}
+    done: list[_Sealed] = []
     for found in terminal.counted(_read(arguments, terminal), "file"):
         source = found.parse()
         if found.base and not any(is_plaintext(at.value) for at in source.objects()):
             continue
         target = _target(arguments, found)
-        if target in results:
+        if target in texts:
             raise UsageError("two inputs would be written to one file", file=str(target))
-        results[target] = seal_sources([source], order)[0]
-    if not results:
+        order, to = orders.of(target)
+        (result,) = seal_sources([source], order)
+        texts[target] = result.text
+        done += [_Sealed(target, to, one) for one in result.sealed]
+    if not texts:
         raise InvalidManifest("there is no Secret to seal", file=", ".join(arguments.names))
     force = arguments.force or arguments.in_place
-    refuse_existing(results, force=force)
-    for target, sealed in results.items():
-        _make_folder(target.parent)
-        put_file(target, sealed.text, force=force)
-        _tell(str(target), sealed, order, terminal)
+    refuse_existing(texts, force=force)
+    planned = commits.plan(arguments.wish, list(texts), modified=True)
+    for target, text in texts.items():
+        files.make_folder(target.parent)
+        put_file(target, text, force=force)
+    _tell(done, planned, terminal)
+
+
+def _file(arguments: Arguments) -> Path | None:
+    return Path(arguments.destination) if arguments.destination else None
 
 
 def _read(arguments: Arguments, terminal: Terminal) -> list[Input]:
@@ -209,15 +281,13 @@ def _target(arguments: Arguments, found: Input) -> Path:
     return Path(arguments.destination or "") / relative
 
 
-def _make_folder(folder: Path) -> None:
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise FileError(f"cannot be made: {error.strerror}", file=str(folder)) from None
-
-
-def _tell(name: str, result: SealedSource, order: Order, terminal: Terminal) -> None:
-    keys = ", ".join(dict.fromkeys(short_id(key.id) for key in order.to))
-    for sealed in result.sealed:
-        items = ", ".join(sealed.encrypted_data) or "no items"
-        terminal.note(f"{name}: {sealed}: {items} sealed to {keys}")
+def _tell(done: Sequence[_Sealed], planned: PlannedCommit | None, terminal: Terminal) -> None:
+    notes = [str(sealed) for sealed in done]
+    *before, last = notes
+    for note in before:
+        terminal.note(note)
+    names = [qualified(sealed.sealed.metadata) for sealed in done]
+    what = names[0] if len(names) == 1 else count(len(names), "secret")
+    deed = Deed(command="seal", summary=f"seal {what}", details=notes)
+    paths = list(dict.fromkeys(sealed.path for sealed in done))
+    commits.tell(planned, paths, deed, note=last, terminal=terminal)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
@@ -11,13 +12,14 @@ from pathlib import Path
 import click
 
 from sealer.cli import options
-from sealer.cli.connecting import connect
-from sealer.cli.inputs import read_inputs
+from sealer.cli.connecting import Wish, clusters_to_ask
+from sealer.cli.expectations import Expectations
+from sealer.cli.inputs import Input, read_inputs
 from sealer.cli.key_files import read_public, read_unwrappers
+from sealer.cli.live_checks import not_live, pins_out_of_date
 from sealer.cli.output import Terminal, count
-from sealer.errors import InvalidManifest, SealerError
-from sealer.live import shortfall
-from sealer.offers import Objects
+from sealer.cli.repository import Repositories, shown
+from sealer.errors import InvalidManifest, SealerError, UsageError
 from sealer.pinned_keys import short_id
 from sealer.verification import (
     Checked,
@@ -34,6 +36,7 @@ sealer verify --sealing-key shop.pem apps/
 sealer verify --keyring keyring -o json
 sealer verify --live --context prod
 """
+_MENTION = "SealedSecret"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,12 +44,19 @@ class Arguments:
     """What `sealer verify` is given."""
 
     paths: tuple[str, ...]
+    staged: bool
     sealing_keys: tuple[Path, ...]
     keyring: Path | None
     live: bool
+    cluster: str
     kubeconfig: Path | None
     context: str
     output_format: str | None
+
+    @property
+    def wish(self) -> Wish:
+        """Which clusters to ask."""
+        return Wish(kubeconfig=self.kubeconfig, context=self.context, name=self.cluster)
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,9 +70,11 @@ class Report:
 
 @options.command("verify", examples=_EXAMPLES)
 @options.paths
+@click.option("--staged", is_flag=True, help="Only what is staged, as a pre-commit hook does.")
 @options.sealing_keys
 @options.keyring
-@click.option("--live", is_flag=True, help="Ask the cluster too whether it has everything open.")
+@options.live
+@options.cluster
 @options.kubeconfig
 @options.context
 @options.output_format("json", text="Print a report for programs.")
@@ -71,10 +83,11 @@ def command(arguments: Arguments, terminal: Terminal) -> int:
     """Check sealed files; needs neither key nor cluster.
 
     Looks into every YAML and JSON file below the paths (default: here) and prints one line for
-    each thing that would keep a value from being opened, or the API server from taking it. With
-    --sealing-key, everything must be sealed to these keys, and they must still be good; with
-    --keyring, everything is opened too; with --live, the cluster must have it open, in this very
-    version. The exit code is 1 if anything falls short.
+    each thing that would keep a value from being opened, or the API server from taking it, or
+    that is not as .sealer.yaml has it: keys, namespace, scope. With --sealing-key, everything must
+    be sealed to these keys instead, and they must still be good; with --keyring, everything is
+    opened too; with --live, the cluster must have it open, in this very version. The exit code
+    is 1 if anything falls short.
     """
     report = _check(arguments, terminal)
     if arguments.output_format == "json":
@@ -88,7 +101,7 @@ def command(arguments: Arguments, terminal: Terminal) -> int:
     else:
         for finding in report.findings:
             terminal.line(f"{finding} ({finding.hint})" if finding.hint else str(finding))
-    if not (report.checked or report.findings):
+    if not (report.checked or report.findings or arguments.staged):
         terminal.warn("there is no SealedSecret here")
     terminal.note(_summary(report))
     return 1 if report.findings else 0
@@ -96,11 +109,11 @@ def command(arguments: Arguments, terminal: Terminal) -> int:
 
 def _check(arguments: Arguments, terminal: Terminal) -> Report:
     public = read_public(arguments.sealing_keys)
-    checks = Checks(
+    base = Checks(
         unwrappers=(
             read_unwrappers(arguments.keyring, (), terminal=terminal) if arguments.keyring else None
         ),
-        sealing_keys=tuple(pinned.key.id for _, pinned in public),
+        sealing_keys={pinned.key.id: short_id(pinned.key.id) for _, pinned in public},
     )
     findings = []
     for path, pinned in public:
@@ -108,35 +121,58 @@ def _check(arguments: Arguments, terminal: Terminal) -> Report:
             pinned.check_usable(now=datetime.now(UTC))
         except SealerError as error:
             findings.append(finding_of(error.at(file=str(path))))
+    expected = Expectations(base, Repositories(), now=datetime.now(UTC))
     checked: list[Checked] = []
     files = 0
-    paths = arguments.paths or (".",)
-    inputs = read_inputs(paths, mentioning="SealedSecret", terminal=terminal)
-    for item in terminal.counted(inputs, "file"):
+    for item in terminal.counted(_inputs(arguments, terminal), "file"):
         files += 1
         try:
             source = item.parse()
         except InvalidManifest as error:
             findings.append(finding_of(error))
             continue
-        for result in verify_source(source, checks):
+        for result in verify_source(source, expected.checks(item.path, source)):
             if isinstance(result, Finding):
                 findings.append(result)
             else:
                 checked.append(result)
-    findings += find_duplicates(checked)
+    findings += [*expected.findings, *find_duplicates(checked)]
     if arguments.live:
-        findings += _not_live(checked, connect(arguments.kubeconfig, arguments.context))
+        findings += _ask(arguments, expected.repositories, checked)
     return Report(files, checked, findings)
 
 
-def _not_live(checked: Sequence[Checked], cluster: Objects) -> Iterator[Finding]:
-    for item in checked:
-        metadata = item.sealed.metadata
-        live = cluster.sealed_secret(metadata.namespace, metadata.name)
-        error = shortfall(item.sealed, live)
-        if error is not None:
-            yield finding_of(item.at.located(error), item.at)
+def _inputs(arguments: Arguments, terminal: Terminal) -> Iterator[Input]:
+    if not arguments.staged:
+        paths = arguments.paths or (".",)
+        yield from read_inputs(paths, mentioning=_MENTION, terminal=terminal)
+        return
+    if arguments.paths or arguments.live:
+        raise UsageError("what is staged has no path and is in no cluster; leave those out")
+    # Git names the index that counts to its hooks; it is another one for `git commit FILE`.
+    index = os.environ.get("GIT_INDEX_FILE")
+    from sealer.git.history import INDEX, History  # noqa: PLC0415 - Git is for this one option
+    from sealer.git.worktree import Worktree  # noqa: PLC0415
+
+    worktree = Worktree(Path())
+    history = History(worktree, index=os.path.abspath(index) if index else None)  # noqa: PTH100
+    for change in history.changed(history.version("HEAD"), INDEX):
+        if change.after is not None and _MENTION.encode() in change.after:
+            path = Path(shown(worktree.root / change.path))
+            try:
+                yield Input(path, worktree.root, change.after.decode())
+            except UnicodeDecodeError:
+                raise InvalidManifest("not UTF-8 text", file=str(path)) from None
+
+
+def _ask(
+    arguments: Arguments, repositories: Repositories, checked: Sequence[Checked]
+) -> Iterator[Finding]:
+    repository = repositories.near((arguments.paths or (".",))[0])
+    for asked in clusters_to_ask(repository, arguments.wish):
+        if repository is not None and asked.configured:
+            yield from pins_out_of_date(repository, asked)
+        yield from not_live(checked, asked, repositories)
 
 
 def _object(checked: Checked) -> dict[str, object]:

@@ -42,13 +42,16 @@ _ELSEWHERE = (
 )
 
 
-def run(directory: Path, *arguments: str, accepted: tuple[int, ...] = (0,)) -> bytes:
+def run(
+    directory: Path, *arguments: str, accepted: tuple[int, ...] = (0,), index: str | None = None
+) -> bytes:
     """What a command prints.
 
     Args:
         directory: where it runs.
         arguments: of `git`, the command first.
         accepted: exit codes that are answers and not failures.
+        index: absolute path of the index; None for the repository's own.
 
     Raises:
         GitError: it fails, takes too long, or there is no Git.
@@ -61,7 +64,7 @@ def run(directory: Path, *arguments: str, accepted: tuple[int, ...] = (0,)) -> b
             stdout_as_string=False,
             strip_newline_in_stdout=False,
             kill_after_timeout=None if sys.platform == "win32" else _TIMEOUT_SECONDS,
-            env=_ENVIRONMENT,
+            env=_ENVIRONMENT | ({} if index is None else {"GIT_INDEX_FILE": index}),
             shell=False,
             start_new_session=True,  # an interrupt from the terminal is for us to answer
         )

@@ -88,10 +88,16 @@ class _Raw:
 class History:
     """The versions of the files of a work tree. Paths are relative to its root."""
 
-    def __init__(self, worktree: Worktree) -> None:
-        """Look at the repository of a work tree."""
+    def __init__(self, worktree: Worktree, *, index: str | None = None) -> None:
+        """Look at the repository of a work tree.
+
+        Args:
+            worktree: where.
+            index: absolute path of the index that counts, as Git names one to its hooks.
+        """
         self._worktree = worktree
         self._root = worktree.root
+        self._index = index
 
     def inside(self, path: Path) -> str:
         """A path as it is called here, relative to the root; empty for the root itself.
@@ -287,7 +293,8 @@ class History:
         yield from self._listed("ls-files", "--others", "--exclude-standard", "-z", "--", *paths)
 
     def _listed(self, *arguments: str) -> Iterator[str]:
-        yield from os.fsdecode(commands.run(self._root, *arguments)).split("\0")[:-1]
+        answer = commands.run(self._root, *arguments, index=self._index)
+        yield from os.fsdecode(answer).split("\0")[:-1]
 
     def _blob(self, name: str, blob: str, read: Read) -> bytes | None:
         if not blob:

@@ -155,6 +155,7 @@ def run(arguments: list[str], *, stdin: bytes, environment: dict[str, str]) -> R
     with pytest.MonkeyPatch.context() as patch:
         for name in [name for name in os.environ if name.startswith("SEALER_")]:
             patch.delenv(name)
+        patch.setenv("KUBECONFIG", "nowhere")  # no scenario meets a developer's own cluster
         for name, value in environment.items():
             patch.setenv(name, value)
         patch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(stdin), encoding="utf-8"))

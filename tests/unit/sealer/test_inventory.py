@@ -103,13 +103,13 @@ def test_a_revoked_key_is_that_even_if_nobody_made_a_newer_one() -> None:
     assert [key.key for key in found.recipients(Standing.REVOKED)] == [OLD_KEY]
 
 
-def test_an_entry_that_nothing_uses_counts_for_staleness_and_not_for_age() -> None:
+def test_an_entry_that_nothing_uses_is_listed_and_counts_for_nothing() -> None:
     spec = {
         "aaaaaaaa": entry(NEW_KEY),
         "bbbbbbbb": entry(OLD_KEY, sealed_at="2020-01-01T00:00:00Z"),
     }
     found = only(stock(manifest(seals=spec), keys=(NEWEST, RETIRED)))
-    assert found.is_stale
+    assert not found.is_stale
     assert found.entries[1].items == ()
     assert found.oldest == timedelta(days=60)
 
@@ -148,6 +148,7 @@ def test_totals_name_the_oldest_value_that_is_stale() -> None:
         stale=2,
         revoked=0,
         unknown=1,
+        unjudged=1,
         missing=1,
         oldest=("shop/stripe", timedelta(days=412)),
     )
@@ -156,7 +157,7 @@ def test_totals_name_the_oldest_value_that_is_stale() -> None:
 def test_the_summary_says_what_is_due() -> None:
     assert summary(mixed().totals) == [
         "2 of 4 objects are not on the newest key (oldest value: shop/stripe, 412 days)",
-        "1 object is not sealed to every key that the rules name",
+        "1 object is not sealed to every key that .sealer.yaml names",
         "1 object is sealed to a key that is not known here",
     ]
 
@@ -167,6 +168,19 @@ def test_the_summary_of_a_sound_repository_is_one_line() -> None:
         "1 object is on the newest key (oldest value: shop/db, 1 day)"
     ]
     assert summary(Inventory(()).totals) == ["no sealed objects"]
+
+
+def test_where_no_key_is_known_nothing_is_said_to_be_well_or_due() -> None:
+    found = stock(sealed(NEW_KEY, name="a"), sealed(OLD_KEY, name="b"))
+    assert [(one.is_stale, one.is_unknown) for one in found.objects] == [(False, True)] * 2
+    assert summary(found.totals) == [
+        "2 objects are sealed to keys that are not known here (oldest value: shop/a, 60 days)"
+    ]
+    one = stock(sealed(NEW_KEY, name="a"), sealed(OLD_KEY, name="b"), keys=(NEWEST,))
+    assert summary(one.totals) == [
+        "1 of 2 objects are on the newest key (oldest value: shop/a, 60 days)",
+        "1 object is sealed to a key that is not known here",
+    ]
 
 
 def test_the_summary_begins_with_revoked_keys() -> None:
@@ -183,11 +197,15 @@ def test_the_table_has_a_line_for_each_object() -> None:
         "strict",
         "1",
         "60d",
-        "prod 3f9c…e21a (older)",
+        "prod 3f9c…e21a (retired)",
         "stale, misses a8d1…0b77",
         "db.json:1",
     )
-    assert [row[5] for row in table[1:]] == ["ok", "ok", "stale"]
+    assert [row[4:6] for row in table[1:]] == [
+        ("prod a8d1…0b77 (10d)", "ok"),
+        ("77b0…41cd (unknown)", "unknown"),
+        ("prod 3f9c…e21a (retired)", "stale"),
+    ]
     revoked = KnownKey(id=OLD_KEY, owner="prod", is_newest=False, state=KeyState.REVOKED)
     assert rows(stock(sealed(), keys=(revoked,)))[0][4:6] == ("prod 3f9c…e21a (revoked)", "revoked")
 

@@ -209,9 +209,9 @@ def test_with_keys_what_does_not_open_is_a_finding() -> None:
 
 
 def test_with_public_keys_a_missing_recipient_is_a_finding() -> None:
-    _, finding = _verify(_sealed("one"), Checks(sealing_keys=(_OLD.id, _NEW.id)))
+    _, finding = _verify(_sealed("one"), Checks(sealing_keys={_OLD.id: "old", _NEW.id: "new"}))
     assert isinstance(finding, Finding)
-    assert "password not sealed to" in finding.message
+    assert finding.message == "password not sealed to new"
 
 
 def _checked(name: str, *keys: UnsealingKey) -> list[Checked]:

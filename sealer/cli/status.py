@@ -1,0 +1,113 @@
+"""`sealer status`: what is sealed here, to which keys, since when, and what is stale."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+import click
+
+from sealer.cli import options
+from sealer.cli.connecting import Wish, clusters_to_ask
+from sealer.cli.inputs import read_inputs
+from sealer.cli.known_keys import KnownKeys
+from sealer.cli.output import Terminal
+from sealer.cli.repository import Repositories
+from sealer.gathering import gather
+from sealer.inventory import Inventory, Knowledge, take_stock
+from sealer.inventory_text import HEADER, rows, summary, to_json
+
+_EXAMPLES = """\
+sealer status
+sealer status --stale apps/
+sealer status --live -o json
+sealer status --keyring keyring --exit-code
+"""
+_HINT = "name a --keyring, ask the cluster with --live, or pin its key with `sealer init`"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Arguments:
+    """What `sealer status` is given."""
+
+    paths: tuple[str, ...]
+    keyring: Path | None
+    live: bool
+    cluster: str
+    kubeconfig: Path | None
+    context: str
+    stale: bool
+    exit_code: bool
+    output_format: str | None
+
+    @property
+    def wish(self) -> Wish:
+        """Which clusters to ask."""
+        return Wish(kubeconfig=self.kubeconfig, context=self.context, name=self.cluster)
+
+
+@options.command("status", examples=_EXAMPLES)
+@options.paths
+@click.option("--stale", is_flag=True, help="Only what is not known to be on the newest key.")
+@options.keyring
+@options.live
+@options.cluster
+@options.kubeconfig
+@options.context
+@options.exit_code("1 if something is not known to be on the newest key")
+@options.output_format("json", text="Print a report for programs.")
+@options.collected(Arguments)
+def command(arguments: Arguments, terminal: Terminal) -> int:
+    """Say what is sealed to which keys, since when, and what is stale.
+
+    Lists every SealedSecret in the YAML and JSON files below the paths (default: here). Which keys
+    are the newest is known from .sealer.yaml and the keys that are pinned there, from --keyring,
+    and with --live from the clusters; of other keys nothing is said. Nothing is opened.
+    """
+    inventory = _take(arguments, terminal)
+    due = [one for one in inventory.objects if one.is_stale or one.is_unknown]
+    listed = Inventory(tuple(due), inventory.problems) if arguments.stale else inventory
+    if arguments.output_format == "json":
+        terminal.json(to_json(listed) | {"totals": to_json(inventory)["totals"]})
+    elif listed.objects:
+        terminal.table(HEADER, rows(listed))
+    for problem in inventory.problems:
+        terminal.fail(problem)
+    for line in summary(inventory.totals):
+        terminal.note(line)
+    if inventory.totals.unjudged:
+        terminal.note(f"to know more: {_HINT}")
+    failed = max((problem.exit_code for problem in inventory.problems), default=0)
+    return failed or int(bool(due) and arguments.exit_code)
+
+
+def _take(arguments: Arguments, terminal: Terminal) -> Inventory:
+    repositories = Repositories()
+    paths = arguments.paths or (".",)
+    inputs = read_inputs(paths, mentioning="SealedSecret", terminal=terminal)
+    found = list(terminal.counted(inputs, "file"))
+    places = {item.name: repositories.place(item.path) for item in found}
+    known = KnownKeys()
+    for place in places.values():
+        if place is not None:
+            known.add_pinned(place.repository)
+    if arguments.keyring is not None:
+        known.add_keyring(arguments.keyring)
+    if arguments.live:
+        for asked in clusters_to_ask(repositories.near(paths[0]), arguments.wish):
+            known.add_cluster(asked)
+    for line in known.outdated():
+        terminal.warn(line)
+    gathered = gather(
+        ((item.name, item.text.encode()) for item in found),
+        {name: place.namespace for name, place in places.items() if place},
+    )
+    return take_stock(
+        gathered,
+        Knowledge(
+            keys=known.by_id,
+            wanted={name: known.wanted(place) for name, place in places.items()},
+        ),
+        now=datetime.now(UTC),
+    )
