@@ -41,6 +41,11 @@ COMMANDS: Mapping[str, Listed] = MappingProxyType(
         "unseal": Listed("Secrets", "Decrypt what was sealed, with the private key."),
         "verify": Listed("Secrets", "Check sealed files; needs neither key nor cluster."),
         "reseal": Listed("Secrets", "Move sealed files to the newest key; no value changes."),
+        "init": Listed("Repositories", "Set up a repository: for whom its files are sealed."),
+        "status": Listed(
+            "Repositories", "Say what is sealed to which keys, since when, and what is stale."
+        ),
+        "diff": Listed("Repositories", "Say what changed, by object and item; never a value."),
         "keys": Listed("Keys", "Make, list, fetch and renew keys."),
         "install": Listed("Cluster", "Print what installs the controller."),
         "completion": Listed("This program", "Print the completion script of a shell."),
