@@ -7,6 +7,29 @@ from pathlib import Path
 
 import pytest
 
+from tests.cluster.harness.fixtures import (
+    api_server,
+    find_program,
+    kubernetes_controllers,
+    namespace,
+    new_namespace,
+    programs,
+)
+from tests.cluster.running import controller, installed_sealer, shop
+
+__all__ = [
+    "api_server",
+    "clone",
+    "controller",
+    "find_program",
+    "installed_sealer",
+    "kubernetes_controllers",
+    "namespace",
+    "new_namespace",
+    "programs",
+    "shop",
+]
+
 ROOT = Path(__file__).resolve().parents[2]
 
 

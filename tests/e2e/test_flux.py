@@ -1,0 +1,265 @@
+"""From `sealer` through Git and Flux to the opened Secret, and back: a real GitOps engine.
+
+Flux gets no configuration for our kinds: what it knows of them is what their status says.
+"""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+import pytest
+
+from sealer.crypto.keys import UnsealingKey
+from tests.cluster.harness.flux import Flux, FluxPrograms, running_flux
+from tests.cluster.harness.git_server import GitServer, running_git_server
+from tests.cluster.harness.processes import eventually
+from tests.cluster.running import (
+    SECRETS,
+    Controller,
+    Namespace,
+    cluster_key,
+    conditions,
+    key_secret,
+)
+from tests.e2e.gitops import Laptop, ordinary_user
+from tests.tools.catalog import Tool
+from tests.tools.requirement import require_crds
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from tests.cluster.harness.api_server import ApiServer
+    from tests.cluster.harness.controller_manager import ControllerManager
+    from tests.cluster.harness.fixtures import ProgramFinder
+
+pytestmark = [pytest.mark.e2e, pytest.mark.cluster]
+
+WEBHOOKS = "/apis/admissionregistration.k8s.io/v1/validatingwebhookconfigurations"
+KEY = ("--sealing-key", ".sealer/prod.pem")
+WAITING = {"wait": True, "timeout": "2m"}
+"""A Kustomization that is ready when everything in it is."""
+
+
+@pytest.fixture(scope="module")
+def flux(
+    installed_sealer: ApiServer,
+    find_program: ProgramFinder,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Iterator[Flux]:
+    programs = FluxPrograms(
+        source_controller=find_program("source-controller"),
+        kustomize_controller=find_program("kustomize-controller"),
+        crds=require_crds(Tool.FLUX),
+    )
+    with running_flux(installed_sealer, programs, tmp_path_factory.mktemp("flux")) as running:
+        yield running
+
+
+@pytest.fixture
+def git_server(tmp_path: Path) -> Iterator[GitServer]:
+    with running_git_server(tmp_path) as server:
+        yield server
+
+
+@pytest.fixture
+def url(git_server: GitServer) -> str:
+    return git_server.create("shop")
+
+
+@pytest.fixture
+def laptop(shop: Namespace, url: str, tmp_path: Path) -> Laptop:
+    """A repository that is set up for the cluster, with nothing sealed in it yet."""
+    cluster_key(shop.api)
+    kubeconfig = ordinary_user(shop.api, shop.name)
+    laptop = Laptop.clone(url, tmp_path / "laptop", kubeconfig=kubeconfig)
+    laptop.sealer("init", "--cluster", "prod", "--no-hook", "--no-diff-driver")
+    laptop.commit()
+    return laptop
+
+
+@pytest.fixture
+def newer(shop: Namespace) -> Iterator[UnsealingKey]:
+    """What renewing does: a key that is newer than the cluster's first, while the test lasts."""
+    key = UnsealingKey.generate()
+    cluster_key(shop.api)
+    secret = key_secret(key, ordinal=60, state="Active")
+    assert shop.api.request("POST", SECRETS, secret).status == 201
+    eventually(lambda: cluster_key(shop.api) == key.public, what="the newer key")
+    yield key
+    shop.api.request("DELETE", f"{SECRETS}/unsealing-key-60")
+
+
+def create(laptop: Laptop, shop: Namespace, *arguments: str, name: str = "db") -> None:
+    """Make a sealed Secret and commit it."""
+    target = ("-n", shop.name, "-w", f"{name}.yaml")
+    if "--sealing-key" not in arguments:
+        arguments = (*arguments, *KEY)
+    laptop.sealer("create", "generic", name, *target, *arguments)
+    laptop.commit()
+
+
+def is_ready(flux: Flux, shop: Namespace) -> bool:
+    return flux.ready(namespace=shop.name)[0] == "True"
+
+
+def test_what_is_created_committed_and_pushed_is_a_secret_in_the_cluster(
+    shop: Namespace, laptop: Laptop, flux: Flux, url: str
+) -> None:
+    create(laptop, shop, "--from-literal=password=made-up-1")
+    laptop.push()
+    flux.follow(url, namespace=shop.name, spec=WAITING)
+    eventually(lambda: is_ready(flux, shop), what="Flux to be ready", within=60)
+    assert shop.values("db") == {"password": b"made-up-1"}
+
+    laptop.sealer("set", "db.yaml", "password=made-up-2", *KEY)
+    laptop.commit()
+    laptop.push()
+    flux.look(namespace=shop.name)
+    eventually(lambda: shop.values("db") == {"password": b"made-up-2"}, what="the new value")
+
+
+def test_waiting_flux_is_not_ready_before_everything_is_open(
+    shop: Namespace, laptop: Laptop, flux: Flux, url: str, controller: Controller
+) -> None:
+    create(laptop, shop, "--from-literal=password=made-up-3")
+    laptop.push()
+    with controller.paused():
+        flux.follow(url, namespace=shop.name, spec=WAITING)
+        eventually(lambda: shop.exists("SealedSecret", "db"), what="Flux to apply it")
+
+        def checking() -> bool:
+            found = conditions(flux.kustomization(namespace=shop.name))
+            assert found["Ready"]["status"] != "True"
+            return str(found["Reconciling"]["message"]).startswith("Running health checks")
+
+        eventually(checking, what="Flux to look at its health")
+    eventually(lambda: is_ready(flux, shop), what="Flux to be ready", within=60)
+    assert shop.exists("Secret", "db")
+
+
+def test_waiting_flux_fails_at_once_and_says_why_where_nothing_can_be_opened(
+    shop: Namespace, laptop: Laptop, flux: Flux, url: str
+) -> None:
+    lost = UnsealingKey.generate().public
+    (laptop.repository.root / "lost.pem").write_text(lost.to_pem())
+    create(laptop, shop, "--from-literal=password=made-up-4", "--sealing-key", "lost.pem")
+    laptop.push()
+    flux.follow(url, namespace=shop.name, spec={**WAITING, "timeout": "1h"})
+
+    def failed() -> str:
+        status, reason, message = flux.ready(namespace=shop.name)
+        assert (status, reason) == ("False", "HealthCheckFailed")
+        return message
+
+    message = eventually(failed, what="Flux to give up", within=60)
+    assert f"SealedSecret/{shop.name}/db" in message
+    assert lost.id in shop.refused("db", "UnknownKey")
+
+
+@contextmanager
+def unreachable_webhook(shop: Namespace) -> Iterator[None]:
+    """Secrets cannot be made in a namespace for a while: who should be asked does not answer."""
+    rule = {"apiGroups": [""], "apiVersions": ["v1"], "resources": ["secrets"]}
+    webhook = {
+        "name": "nobody.example.invalid",
+        "clientConfig": {"url": "https://127.0.0.1:1/"},
+        "rules": [{**rule, "operations": ["CREATE"]}],
+        "namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": shop.name}},
+        "failurePolicy": "Fail",
+        "sideEffects": "None",
+        "admissionReviewVersions": ["v1"],
+    }
+    body = {"metadata": {"name": shop.name}, "webhooks": [webhook]}
+    probe = {"metadata": {"name": "probe"}}
+
+    def in_the_way() -> bool:
+        path = f"/api/v1/namespaces/{shop.name}/secrets?dryRun=All"
+        return shop.api.request("POST", path, probe).status == 500
+
+    assert shop.api.request("POST", WEBHOOKS, body).status == 201
+    try:
+        eventually(in_the_way, what="the webhook to be in the way")
+        yield
+    finally:
+        shop.api.request("DELETE", f"{WEBHOOKS}/{shop.name}")
+
+
+def test_transient_failure_is_waited_for(
+    shop: Namespace, laptop: Laptop, flux: Flux, url: str
+) -> None:
+    create(laptop, shop, "--from-literal=password=made-up-5")
+    laptop.push()
+    with unreachable_webhook(shop):
+        flux.follow(url, namespace=shop.name, spec=WAITING)
+
+        def refused() -> bool:
+            found = conditions(shop.get("SealedSecret", "db"))
+            assert found["Ready"]["status"] == "False"
+            return "Stalled" not in found
+
+        eventually(refused, what="the failure to be told")
+        assert flux.ready(namespace=shop.name)[1] != "HealthCheckFailed"
+    eventually(lambda: is_ready(flux, shop), what="Flux to be ready", within=60)
+    assert shop.values("db") == {"password": b"made-up-5"}
+
+
+def test_renewed_key_resealed_and_pushed_leaves_the_secret_untouched(
+    shop: Namespace, laptop: Laptop, flux: Flux, url: str, newer: UnsealingKey
+) -> None:
+    first = shop.api.request("GET", f"{SECRETS}/unsealing-key-1")
+    assert first.status == 200
+    create(laptop, shop, "--from-literal=password=made-up-6")
+    text = laptop.read("db.yaml")
+    laptop.push()
+    flux.follow(url, namespace=shop.name, spec=WAITING)
+    shop.opened("db")
+    before = shop.get("Secret", "db")["metadata"]
+    eventually(lambda: "rewrapped" in shop.get("SealedSecret", "db")["status"], what="an offer")
+
+    assert "1 file, 1 object on" in laptop.sealer("reseal")
+    assert newer.id not in text
+    assert newer.id in laptop.read("db.yaml")
+    laptop.commit()
+    laptop.push()
+    flux.look(namespace=shop.name)
+    opened = shop.opened("db", generation=2)
+    assert opened["status"]["keys"] == [newer.id]
+    after = shop.get("Secret", "db")["metadata"]
+    assert (after["uid"], after["resourceVersion"]) == (before["uid"], before["resourceVersion"])
+
+
+def test_what_is_deleted_from_git_is_pruned_and_its_secret_goes_with_it(
+    shop: Namespace,
+    laptop: Laptop,
+    flux: Flux,
+    url: str,
+    kubernetes_controllers: ControllerManager,
+) -> None:
+    kubernetes_controllers.restart()  # it learns of our kinds
+    create(laptop, shop, "--from-literal=password=made-up-7")
+    create(laptop, shop, "--from-literal=password=made-up-8", name="kept")
+    laptop.push()
+    flux.follow(url, namespace=shop.name, spec=WAITING)
+    shop.opened("db")
+    shop.opened("kept")
+    laptop.commit(gone="db.yaml")
+    laptop.push()
+    flux.look(namespace=shop.name)
+    eventually(lambda: not shop.exists("SealedSecret", "db"), what="Flux to prune it")
+    eventually(lambda: not shop.exists("Secret", "db"), what="its Secret to be collected")
+    assert shop.values("kept") == {"password": b"made-up-8"}
+
+
+def test_shared_secret_comes_from_git_like_a_secret(
+    shop: Namespace, laptop: Laptop, flux: Flux, url: str
+) -> None:
+    create(laptop, shop, "--from-literal=api-key=made-up-9", "--kind=SharedSecret")
+    laptop.push()
+    flux.follow(url, namespace=shop.name, spec=WAITING)
+    eventually(lambda: is_ready(flux, shop), what="Flux to be ready", within=60)
+    assert (
+        shop.get("SharedSecret", "db")["metadata"]["ownerReferences"][0]["kind"] == "SealedSecret"
+    )
+    assert shop.values("db") == {"api-key": b"made-up-9"}
