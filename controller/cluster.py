@@ -8,7 +8,7 @@ is not needed, so that values do not travel back.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import Any
 from urllib.parse import quote
 
@@ -43,17 +43,22 @@ class Changed(Exception):
     """An object is not as it was seen; look again."""
 
 
-@dataclass(frozen=True, slots=True)
 class Cluster:
-    """A cluster.
+    """A cluster."""
 
-    Attributes:
-        api: sends the requests.
-        wrote: is told each write that was done: kind and verb.
-    """
+    def __init__(
+        self,
+        api: ApiServer,
+        wrote: Callable[[str, str], None] = lambda _kind, _verb: None,
+    ) -> None:
+        """Take the way to the API server.
 
-    api: ApiServer
-    wrote: Callable[[str, str], None] = field(default=lambda _kind, _verb: None)
+        Args:
+            api: sends the requests.
+            wrote: is told each write that was done: kind and verb.
+        """
+        self.api = api
+        self.wrote = wrote
 
     async def look(self, ref: Ref) -> Live | None:
         """An object with its content, or None where there is none.
