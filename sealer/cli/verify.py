@@ -16,10 +16,12 @@ from sealer.cli.connecting import Wish, clusters_to_ask
 from sealer.cli.expectations import Expectations
 from sealer.cli.inputs import Input, read_inputs
 from sealer.cli.key_files import read_public, read_unwrappers
+from sealer.cli.kustomizations import read_kustomizations
 from sealer.cli.live_checks import not_live, pins_out_of_date
 from sealer.cli.output import Terminal, count
 from sealer.cli.repository import Repositories, shown
 from sealer.errors import InvalidManifest, SealerError, UsageError
+from sealer.kustomize import find_copies, find_renamed
 from sealer.pinned_keys import short_id
 from sealer.verification import (
     Checked,
@@ -84,10 +86,10 @@ def command(arguments: Arguments, terminal: Terminal) -> int:
 
     Looks into every YAML and JSON file below the paths (default: here) and prints one line for
     each thing that would keep a value from being opened, or the API server from taking it, or
-    that is not as .sealer.yaml has it: keys, namespace, scope. With --sealing-key, everything must
-    be sealed to these keys instead, and they must still be good; with --keyring, everything is
-    opened too; with --live, the cluster must have it open, in this very version. The exit code
-    is 1 if anything falls short.
+    that is not as .sealer.yaml has it: keys, namespace, scope; or that kustomize would put where it
+    does not open. With --sealing-key, everything must be sealed to these keys instead, and they
+    must still be good; with --keyring, everything is opened too; with --live, the cluster must
+    have it open, in this very version. The exit code is 1 if anything falls short.
     """
     report = _check(arguments, terminal)
     if arguments.output_format == "json":
@@ -136,10 +138,17 @@ def _check(arguments: Arguments, terminal: Terminal) -> Report:
                 findings.append(result)
             else:
                 checked.append(result)
-    findings += [*expected.findings, *find_duplicates(checked)]
+    findings += [*expected.findings, *find_duplicates(checked), *find_copies(checked)]
+    findings += find_renamed(read_kustomizations(_looked_through(arguments, checked)), checked)
     if arguments.live:
         findings += _ask(arguments, expected.repositories, checked)
     return Report(files, checked, findings)
+
+
+def _looked_through(arguments: Arguments, checked: Sequence[Checked]) -> Sequence[str]:
+    if arguments.staged:
+        return [item.at.source.name for item in checked]
+    return arguments.paths or (".",)
 
 
 def _inputs(arguments: Arguments, terminal: Terminal) -> Iterator[Input]:
