@@ -8,7 +8,7 @@ right: whoever may write to Git can put an older manifest back, and no check her
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import PurePath
 
 from sealer.crypto.keys import Unwrapper
@@ -99,7 +99,8 @@ def find_duplicates(checked: Iterable[Checked]) -> Iterator[Finding]:
     """Objects that two manifests claim to be.
 
     Two directories may hold the same object for two clusters, so manifests of different
-    directories count only if they are sealed to the same keys.
+    directories count only if they are sealed to the same keys. What was rendered from a manifest
+    says the same, and whichever counts does not matter.
     """
     seen: dict[tuple[str, ...], Checked] = {}
     for item in checked:
@@ -107,7 +108,7 @@ def find_duplicates(checked: Iterable[Checked]) -> Iterator[Finding]:
         folder = str(PurePath(item.at.source.name).parent)
         for identity in ((name, folder), (name, "", *_recipients(item.sealed))):
             first = seen.setdefault(identity, item)
-            if first is not item:
+            if replace(first.sealed, metadata=item.sealed.metadata) != item.sealed:
                 yield _finding(
                     item.at,
                     str(item.sealed),

@@ -36,6 +36,7 @@ _EXAMPLES = """\
 sealer verify
 sealer verify --sealing-key shop.pem apps/
 sealer verify --keyring keyring -o json
+kustomize build overlays/prod | sealer verify . -
 sealer verify --live --context prod
 """
 _MENTION = "SealedSecret"
@@ -147,7 +148,7 @@ def _check(arguments: Arguments, terminal: Terminal) -> Report:
 
 def _looked_through(arguments: Arguments, checked: Sequence[Checked]) -> Sequence[str]:
     if arguments.staged:
-        return [item.at.source.name for item in checked]
+        return [".", *(item.at.source.name for item in checked)]  # hooks run at the root
     return arguments.paths or (".",)
 
 
