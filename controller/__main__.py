@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import signal
 import sys
 from collections.abc import Callable
@@ -160,7 +161,14 @@ def _in_cluster(
     from controller import clustered, logs  # noqa: PLC0415 - same
 
     logs.start(LogFormat(log_format), log_level)
-    asyncio.run(clustered.run(settings, ClusterSettings(**options)))  # type: ignore[arg-type]
+    try:
+        asyncio.run(clustered.run(settings, ClusterSettings(**options)))  # type: ignore[arg-type]
+    except SealerError:
+        raise
+    except Exception:
+        # By the log, which shows its type and place: its text could be anything.
+        logging.getLogger(__name__).exception("ended by an error that nobody expected")
+        sys.exit(1)
 
 
 def _embedded(

@@ -16,6 +16,7 @@ import kopf
 
 from controller.connection import Connection
 from controller.liveness import Pulse
+from sealer.errors import ClusterError
 from sealer.manifests.models import GROUP
 
 _VERSION = "v1alpha1"
@@ -78,6 +79,9 @@ async def watch(registry: kopf.OperatorRegistry, started: Callable[[], None]) ->
     Args:
         registry: the handlers.
         started: is called once kopf runs, to take back the signals that it takes for itself.
+
+    Raises:
+        ClusterError: kopf ended by itself.
     """
     ours = asyncio.all_tasks()
     tasks = await kopf.spawn_tasks(
@@ -90,6 +94,7 @@ async def watch(registry: kopf.OperatorRegistry, started: Callable[[], None]) ->
     )
     started()
     await kopf.run_tasks(tasks, ignored=ours)
+    raise ClusterError("the watches of our own kinds ended by themselves")
 
 
 def settings() -> kopf.OperatorSettings:

@@ -81,12 +81,6 @@ class WorkQueue(Generic[K]):
         if key not in self._running:
             self._put(key)
 
-    def forget(self, key: K) -> None:
-        """Give up the past failures of a key and its next try."""
-        self._failures.pop(key, None)
-        if timer := self._timers.pop(key, None):
-            timer.cancel()
-
     async def run(self, workers: int) -> None:
         """Work on keys, so many at a time, until cancelled."""
         async with asyncio.TaskGroup() as group:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from tests.cluster.harness.api_server import ApiServer
     from tests.cluster.running import Controller
 
-_REPLICA = ("--lease-duration=6", "--retry-max=1")
+_REPLICA = ("--lease-duration=10", "--retry-max=1")
 _WRITES = {"create", "update", "patch", "delete", "deletecollection"}
 
 
@@ -90,9 +90,12 @@ def test_killed_in_the_middle_it_goes_on_where_it_was(
     names = [f"s{number}" for number in range(150)]
     controller.server.stop()
     shop.create_all([shop.seal(name, {"a": b"made-up-54"}) for name in names])
-    controller.server.start()
-    eventually(lambda: shop.count("Secret") > 0, what="a first Secret")
-    controller.server.stop(grace=0)
+    slow = make_controller(shop.api, "--workers=1", name="slow")
+    try:
+        slow.server.start()
+        eventually(lambda: shop.count("Secret") > 0, what="a first Secret")
+    finally:
+        slow.server.stop(grace=0)
     assert shop.count("Secret") < len(names), "it was done before it could be killed"
     controller.start()
     shop.all_opened(names)
@@ -129,7 +132,7 @@ def test_two_replicas_make_one_key_and_one_works(
                 for number in range(2)
             ]
             for each in pair:
-                stack.callback(each.server.stop, grace=0)
+                stack.callback(each.server.stop)
                 each.server.start()
             for each in pair:
                 each.server.wait_ready(each.ready)
@@ -159,7 +162,7 @@ def test_killed_leader_is_followed_once_its_lease_has_run_out(
                 for number in range(2)
             ]
             for each in pair:
-                stack.callback(each.server.stop, grace=0)
+                stack.callback(each.server.stop)
                 each.start()
             leader, other = eventually(lambda: _leader_first(pair), what="one of them to lead")
             leader.server.stop(grace=0)

@@ -155,23 +155,6 @@ def test_failing_key_does_not_stop_others() -> None:
     assert worked == ["bad", "one", "two"]
 
 
-def test_forgotten_key_does_not_come_back() -> None:
-    times: list[float] = []
-
-    async def work(_: str) -> bool:
-        times.append(clock())
-        return False
-
-    async def scenario() -> None:
-        queue = WorkQueue[str](work, backoff=_BACKOFF)
-        queue.add("a")
-        asyncio.get_running_loop().call_later(0.5, queue.forget, "a")
-        await _for(100, queue)
-
-    run(scenario())
-    assert times == [0]
-
-
 def test_text_of_an_exception_is_not_logged(caplog: pytest.LogCaptureFixture) -> None:
     async def work(_: str) -> bool:
         raise ValueError("made-up-value")
