@@ -3,7 +3,7 @@
 Reads Secrets as kubectl does (`stringData` wins over `data`) and SharedSecrets, and finds which of
 them belong together. Of metadata only what people write is kept: name, namespace, labels and
 annotations; what a cluster added (uid, resourceVersion, ownerReferences, managedFields, kubectl's
-copy of the whole object) must not travel. No message repeats a value.
+copy of the whole object, marks of Argo CD and Flux) must not travel. No message repeats a value.
 """
 
 from __future__ import annotations
@@ -31,6 +31,17 @@ from sealer.sources import Found
 
 LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
 """kubectl's annotation with a copy of the whole object, values included."""
+
+_MARKS = frozenset(
+    {
+        LAST_APPLIED,
+        "argocd.argoproj.io/tracking-id",
+        "kustomize.toolkit.fluxcd.io/name",
+        "kustomize.toolkit.fluxcd.io/namespace",
+    }
+)
+"""What is put on objects in a cluster. Argo CD removes what bears its mark and is not in Git, so it
+would remove the Secret that is made."""
 
 GIVEN = "-n"
 """What says a namespace on the command line."""
@@ -230,8 +241,11 @@ def _generates_name(metadata: object) -> bool:
 
 
 def _travelling(metadata: Metadata) -> Metadata:
-    kept = {name: text for name, text in metadata.annotations.items() if name != LAST_APPLIED}
-    return replace(metadata, annotations=kept)
+    labels, annotations = (
+        {name: text for name, text in texts.items() if name not in _MARKS}
+        for texts in (metadata.labels, metadata.annotations)
+    )
+    return replace(metadata, labels=labels, annotations=annotations)
 
 
 def _values(fields: Fields, name: str) -> dict[str, str]:

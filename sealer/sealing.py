@@ -29,6 +29,9 @@ from sealer.manifests.models import (
 )
 from sealer.manifests.times import format_time
 
+_DELIVERY = ("argocd.argoproj.io/", "kustomize.toolkit.fluxcd.io/")
+"""Prefixes of annotations that tell Argo CD and Flux how to apply an object: a sync wave, say."""
+
 
 def seal(
     secret: Secret,
@@ -39,6 +42,8 @@ def seal(
     shared: SharedSecret | None = None,
 ) -> SealedSecret:
     """Seal a Secret to one or more keys, as one entry.
+
+    Annotations for Argo CD and Flux go to the SealedSecret itself, since that is what they apply.
 
     Args:
         secret: what to seal; validated first.
@@ -53,9 +58,15 @@ def seal(
         CertificateError: no recipient, or too many.
     """
     validation.check_secret(secret)
-    template = _template_of(secret, shared)
+    annotations = dict(secret.metadata.annotations)
+    annotations |= shared.metadata.annotations if shared else {}
+    delivery = {
+        name: annotations.pop(name) for name in [*annotations] if name.startswith(_DELIVERY)
+    }
+    template = _template_of(secret, shared, annotations)
+    place = Metadata(namespace=secret.metadata.namespace, name=secret.metadata.name)
     sealed = SealedSecret(
-        metadata=Metadata(namespace=secret.metadata.namespace, name=secret.metadata.name),
+        metadata=replace(place, annotations=delivery),
         scope=str(scope),
         template=template,
     )
@@ -136,14 +147,16 @@ def wrap_to(data_key: bytes, *, to: SealingKey, binding: Binding, sealed_at: str
     return Recipient(to.id, encode_base64(wrapped))
 
 
-def _template_of(secret: Secret, shared: SharedSecret | None) -> Template:
+def _template_of(
+    secret: Secret, shared: SharedSecret | None, annotations: Mapping[str, str]
+) -> Template:
     described = shared.metadata if shared else Metadata()
     return Template(
         kind=str(Kind.SHARED_SECRET if shared else Kind.SECRET),
         type=secret.type,
         immutable=True if secret.immutable else None,
         labels=dict(secret.metadata.labels) | dict(described.labels),
-        annotations=dict(secret.metadata.annotations) | dict(described.annotations),
+        annotations=annotations,
         display_name=shared.display_name or None if shared else None,
         description=shared.description or None if shared else None,
         access=shared.access if shared else (),

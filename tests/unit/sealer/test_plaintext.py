@@ -159,3 +159,14 @@ def test_kubectls_copy_of_the_object_does_not_travel() -> None:
     annotations = {plaintext.LAST_APPLIED: _VALUE, "note": "kept"}
     secret = read_secret(_document(metadata={"name": "db", "annotations": annotations, "uid": "x"}))
     assert secret.metadata == Metadata(name="db", annotations={"note": "kept"})
+
+
+def test_marks_of_argo_cd_and_flux_do_not_travel_and_what_people_tell_them_does() -> None:
+    kept = {"argocd.argoproj.io/sync-wave": "1"}
+    metadata = {
+        "name": "db",
+        "labels": {"kustomize.toolkit.fluxcd.io/name": "app", "team": "blue"},
+        "annotations": {"argocd.argoproj.io/tracking-id": "app:/Secret:shop/db", **kept},
+    }
+    secret = read_secret(_document(metadata=metadata))
+    assert secret.metadata == Metadata(name="db", labels={"team": "blue"}, annotations=kept)

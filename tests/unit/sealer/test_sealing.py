@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
@@ -140,6 +141,17 @@ def test_shared_secret_comes_out_as_it_went_in() -> None:
     assert opened.shared.access == shared.access
     assert (opened.shared.display_name, opened.shared.description) == ("Database", "made up")
     assert opened.secret.data == DATA
+
+
+def test_annotations_for_argo_cd_and_flux_are_the_sealed_secrets_own() -> None:
+    wave = {"argocd.argoproj.io/sync-wave": "-1"}
+    prune = {"kustomize.toolkit.fluxcd.io/prune": "disabled"}
+    metadata = replace(PLACE, annotations={"note": "made up", **wave})
+    shared = SharedSecret(metadata=replace(PLACE, annotations=prune))
+    secret = Secret(metadata=metadata, data=DATA)
+    sealed = seal(secret, to=[FIRST.public], scope=Scope.STRICT, now=NOW, shared=shared)
+    assert sealed.metadata.annotations == wave | prune
+    assert sealed.template.annotations == {"note": "made up"}
 
 
 def test_item_added_later_has_an_entry_of_its_own_and_leaves_the_others() -> None:
