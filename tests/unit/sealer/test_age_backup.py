@@ -105,7 +105,15 @@ def test_content_that_is_no_text_is_refused() -> None:
 
 
 @pytest.mark.parametrize(
-    "recipient", ["", "alice", "age1made-up", "ssh-ed25519 made-up", str(ALICE), "ssh-dss AAAA"]
+    "recipient",
+    [
+        "",
+        "alice",
+        "age1made-up",
+        "ssh-ed25519 made-up",
+        pytest.param(str(ALICE), id="private"),
+        "ssh-dss AAAA",
+    ],
 )
 def test_recipient_that_is_none_is_named_by_its_place_only(recipient: str) -> None:
     with pytest.raises(InvalidKey, match="recipient 2 is neither") as caught:
