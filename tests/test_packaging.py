@@ -1,115 +1,80 @@
-"""The wheel: what is in it, and that it works where nothing else is."""
+"""The wheel: what is in it, and what it says of itself. `tests/e2e/test_wheel.py` uses it."""
 
 from __future__ import annotations
 
-import json
-import os
-import subprocess
-import sys
-import venv
+import email
+import tomllib
 import zipfile
-from dataclasses import dataclass
+from email.message import Message
 from pathlib import Path
 
 import pytest
 
 import sealer
+from tests.wheels import ROOT, build_wheel
 
-_ROOT = Path(__file__).parents[1]
-_SECRET = {
-    "apiVersion": "v1",
-    "kind": "Secret",
-    "metadata": {"name": "db", "namespace": "shop"},
-    "stringData": {"password": "made-up-for-the-wheel"},
-}
-
-
-@dataclass(frozen=True, slots=True)
-class Installed:
-    """The wheel in an environment of its own, used from a folder that has nothing to do with it."""
-
-    environment: Path
-    folder: Path
-
-    def __call__(self, program: str, *arguments: str, stdin: str | None = None) -> str:
-        binaries = "Scripts" if os.name == "nt" else "bin"
-        inherited = {k: v for k, v in os.environ.items() if not k.startswith(("PYTHON", "SEALER"))}
-        return subprocess.run(
-            [self.environment / binaries / program, *arguments],
-            input=stdin,
-            cwd=self.folder,
-            env=inherited,
-            stdout=subprocess.PIPE,
-            text=True,
-            check=True,
-        ).stdout
+_PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+_INFO = f"sealer-{sealer.__version__}.dist-info"
 
 
 @pytest.fixture(scope="module")
-def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> zipfile.ZipFile:
     """Provide the wheel of this checkout."""
-    target = tmp_path_factory.mktemp("wheel")
-    _pip("wheel", "--no-deps", "--wheel-dir", str(target), str(_ROOT))
-    (made,) = target.glob("*.whl")
-    return made
+    return zipfile.ZipFile(build_wheel(ROOT, tmp_path_factory.mktemp("wheel")))
 
 
 @pytest.fixture(scope="module")
-def installed(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Installed:
-    """Provide the wheel with what it depends on, and nothing else."""
-    environment = tmp_path_factory.mktemp("environment")
-    venv.create(environment)
-    folder = tmp_path_factory.mktemp("elsewhere")
-    made = Installed(environment, folder)
-    python = made("python", "-c", "import sys; print(sys.executable)").strip()
-    _pip("--python", python, "install", str(wheel))
-    return made
+def metadata(wheel: zipfile.ZipFile) -> Message:
+    """Provide what an installer reads."""
+    return email.message_from_bytes(wheel.read(f"{_INFO}/METADATA"))
 
 
-def test_wheel_holds_the_package_and_nothing_else(wheel: Path) -> None:
-    names = zipfile.ZipFile(wheel).namelist()
-    assert {name.partition("/")[0] for name in names} == {
-        "sealer",
-        f"sealer-{sealer.__version__}.dist-info",
-    }
+def test_wheel_holds_the_package_and_nothing_else(wheel: zipfile.ZipFile) -> None:
+    names = wheel.namelist()
+    assert {name.partition("/")[0] for name in names} == {"sealer", _INFO}
+    kinds = {Path(name).suffix for name in names if name.startswith("sealer/")}
+    assert kinds == {".py", ".typed", ".yaml", ".json"}
     assert "sealer/py.typed" in names
+    assert f"{_INFO}/licenses/LICENSE" in names
 
 
-def test_wheel_holds_the_schemas_as_they_are_in_the_checkout(wheel: Path) -> None:
-    archive = zipfile.ZipFile(wheel)
+def test_wheel_holds_every_module(wheel: zipfile.ZipFile) -> None:
+    modules = {path.relative_to(ROOT).as_posix() for path in (ROOT / "sealer").rglob("*.py")}
+    assert {name for name in wheel.namelist() if name.endswith(".py")} == modules
+
+
+def test_wheel_holds_the_schemas_as_they_are_in_the_checkout(wheel: zipfile.ZipFile) -> None:
     packed = {
-        name.removeprefix("sealer/schemas/"): archive.read(name)
-        for name in archive.namelist()
+        name.removeprefix("sealer/schemas/"): wheel.read(name)
+        for name in wheel.namelist()
         if name.startswith("sealer/schemas/")
     }
-    folder = _ROOT / "schemas"
+    folder = ROOT / "schemas"
     files = [path for path in folder.rglob("*") if path.is_file()]
     assert packed == {path.relative_to(folder).as_posix(): path.read_bytes() for path in files}
 
 
-def test_command_line_works_outside_of_the_checkout(installed: Installed) -> None:
-    assert installed("sealer", "version") == f"sealer {sealer.__version__}\n"
-    installed("sealer", "keys", "init", "--keyring", "keyring")
-    installed("sealer", "keys", "fetch", "--keyring", "keyring", "--write", "shop.pem")
-    sealed = installed("sealer", "seal", "--sealing-key", "shop.pem", stdin=json.dumps(_SECRET))
-    assert "made-up-for-the-wheel" not in sealed
-    opened = installed("sealer", "unseal", "--keyring", "keyring", "-o", "env", stdin=sealed)
-    assert "made-up-for-the-wheel" in opened
+def test_wheel_is_the_same_for_every_system(wheel: zipfile.ZipFile) -> None:
+    about = email.message_from_bytes(wheel.read(f"{_INFO}/WHEEL"))
+    assert about["Root-Is-Purelib"] == "true"
+    assert about["Tag"] == "py3-none-any"
 
 
-def test_install_prints_the_schemas_of_the_wheel(installed: Installed) -> None:
-    command = [sys.executable, "-m", "sealer", "install", "--image", "sealer"]
-    here = subprocess.run(command, cwd=_ROOT, stdout=subprocess.PIPE, text=True, check=True).stdout
-    assert installed("sealer", "install", "--image", "sealer") == here
+def test_metadata_is_that_of_the_project(metadata: Message) -> None:
+    assert metadata["Name"] == "sealer"
+    assert metadata["Version"] == sealer.__version__
+    assert metadata["Summary"] == _PROJECT["description"]
+    assert metadata["License-Expression"] == "Apache-2.0"
+    assert metadata["Requires-Python"] == ">=3.11"
+    assert set(metadata.get_all("Provides-Extra", [])) == {"controller", "dev", "test"}
+    assert metadata["Description-Content-Type"] == "text/markdown"
 
 
-def test_wheel_needs_neither_controller_nor_extras(installed: Installed) -> None:
-    wanted = "[name for name in ('controller', 'kopf', 'pytest') if find_spec(name)]"
-    script = f"from importlib.util import find_spec; import sealer; print({wanted})"
-    assert installed("python", "-c", script).strip() == "[]"
+def test_command_line_needs_what_the_project_says_and_no_more(metadata: Message) -> None:
+    needed = {line for line in metadata.get_all("Requires-Dist", []) if "extra ==" not in line}
+    assert needed == {requirement.lower() for requirement in _PROJECT["dependencies"]}
 
 
-def _pip(*arguments: str) -> None:
-    command = [sys.executable, "-m", "pip", "--quiet", "--disable-pip-version-check", *arguments]
-    outcome = subprocess.run(command, capture_output=True, text=True, check=False)
-    assert outcome.returncode == 0, outcome.stderr
+def test_command_is_called_sealer(wheel: zipfile.ZipFile) -> None:
+    text = wheel.read(f"{_INFO}/entry_points.txt").decode()
+    assert text == "[console_scripts]\nsealer = sealer.cli:main\n"
