@@ -14,7 +14,9 @@ from typing import TypeVar
 
 import click
 
-from sealer.cli import hidden, options
+from sealer.cli import commits, hidden, options
+from sealer.cli.commits import CommitWish, Deed
+from sealer.cli.connecting import Wish
 from sealer.cli.inputs import read_bytes
 from sealer.cli.item_values import typed, warn_of_literals
 from sealer.cli.options import Command, Decorator, Function
@@ -42,6 +44,9 @@ class Arguments:
     name: str
     namespace: str
     sealing_keys: tuple[Path, ...]
+    kubeconfig: Path | None
+    context: str
+    like: Path | None
     scope: Scope | None
     kind: Kind
     labels: tuple[str, ...]
@@ -50,6 +55,8 @@ class Arguments:
     output_format: str
     destination: str | None
     force: bool
+    commit_: bool
+    message: str
 
     @property
     def about(self) -> str:
@@ -67,6 +74,9 @@ _COMMON: tuple[Decorator, ...] = (
         "-n", "--namespace", default="", metavar="NAMESPACE", help="The Secret's namespace."
     ),
     options.sealing_keys,
+    options.like,
+    options.kubeconfig,
+    options.context,
     click.option(
         "--scope",
         type=options.Word(Scope),
@@ -97,6 +107,8 @@ _COMMON: tuple[Decorator, ...] = (
     options.output_format("yaml", "json", default="yaml", text="yaml (the default) or json."),
     options.write,
     options.force,
+    commits.commit,
+    commits.message,
 )
 
 
@@ -126,11 +138,21 @@ def create(arguments: Arguments, read: Read, *, type_: str, terminal: Terminal) 
     """
     now = datetime.now(UTC)
     path = None if arguments.destination is None else Path(arguments.destination)
+    wish = CommitWish(commit=arguments.commit_, message=arguments.message)
+    if wish.commit and path is None:
+        raise UsageError("--commit is for files", hint="add -w FILE")
     refuse_existing([path] if path else [], force=arguments.force)
-    to = recipients_for(path, sealing_keys=arguments.sealing_keys, now=now)
-    scope = arguments.scope or to.scope or Scope.STRICT
+    planned = commits.plan(wish, [path] if path else [], modified=True)
+    to = recipients_for(
+        path,
+        sealing_keys=arguments.sealing_keys,
+        now=now,
+        cluster=Wish(kubeconfig=arguments.kubeconfig, context=arguments.context),
+        like=arguments.like,
+    )
+    scope = to.scope_or(arguments.scope)
     metadata = Metadata(
-        namespace=arguments.namespace or to.namespace or "",
+        namespace=to.namespace_or(arguments.namespace),
         name=arguments.name,
         labels=_pairs(arguments.labels, "--label"),
         annotations=_pairs(arguments.annotations, "--annotation"),
@@ -145,7 +167,9 @@ def create(arguments: Arguments, read: Read, *, type_: str, terminal: Terminal) 
     Destination(arguments.destination, arguments.force).put(text, terminal=terminal)
     if path is not None:
         items = ", ".join(sealed.encrypted_data)
-        terminal.note(f"{path}: {sealed}: {items} sealed to {to}")
+        note = f"{path}: {sealed}: {items} sealed to {to}"
+        deed = Deed(command="create", summary=f"create {qualified(metadata)}", details=[note])
+        commits.tell(planned, [path], deed, note=note, terminal=terminal)
 
 
 def secret_text(

@@ -9,7 +9,9 @@ from pathlib import Path
 
 import click
 
-from sealer.cli import editor, key_files, manifest_files, options
+from sealer.cli import commits, editor, key_files, manifest_files, options
+from sealer.cli.commits import CommitWish, Deed, PlannedCommit
+from sealer.cli.connecting import Wish
 from sealer.cli.editor import Draft
 from sealer.cli.manifest_files import SealedFile
 from sealer.cli.output import Terminal, printable
@@ -20,7 +22,7 @@ from sealer.errors import MalformedInput, Refused, SealerError, UsageError
 from sealer.opening import open_items
 
 _EXAMPLES = """\
-sealer edit --sealing-key shop.pem apps/shop/db.yaml
+sealer edit apps/shop/db.yaml --commit
 sealer edit --sealing-key shop.pem --keyring keyring db.yaml     with the values themselves
 """
 
@@ -34,6 +36,10 @@ class Arguments:
     sealing_keys: tuple[Path, ...]
     keyring: Path | None
     private_keys: tuple[Path, ...]
+    kubeconfig: Path | None
+    context: str
+    commit_: bool
+    message: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +65,10 @@ class _Job:
 @options.sealing_keys
 @options.keyring
 @options.private_keys
+@options.kubeconfig
+@options.context
+@commits.commit
+@commits.message
 @options.collected(Arguments)
 def command(arguments: Arguments, terminal: Terminal) -> None:
     """Change a sealed file in your editor.
@@ -69,6 +79,7 @@ def command(arguments: Arguments, terminal: Terminal) -> None:
     stays as it is. The text you edit is kept in memory where that is possible, and removed.
     """
     job = _job(arguments, terminal)
+    planned = job.target.planned(CommitWish(commit=arguments.commit_, message=arguments.message))
     with editor.open_draft(job.target.sealed.metadata.name, terminal=terminal) as draft:
         change, text = _edited(job, draft, terminal)
         if change.is_nothing:
@@ -77,7 +88,7 @@ def command(arguments: Arguments, terminal: Terminal) -> None:
         if change.values:
             warn_of_fewer(job.to, job.target.sealed, terminal)
         job.target.put(text, terminal)
-    _tell(job, change, terminal)
+    _tell(job, change, planned, terminal)
 
 
 def _job(arguments: Arguments, terminal: Terminal) -> _Job:
@@ -88,7 +99,11 @@ def _job(arguments: Arguments, terminal: Terminal) -> _Job:
         arguments.file, object_name=arguments.object_name, terminal=terminal
     )
     to = recipients_for(
-        target.item.path, sealing_keys=arguments.sealing_keys, now=now, manifest=target.sealed
+        target.item.path,
+        sealing_keys=arguments.sealing_keys,
+        now=now,
+        manifest=target.sealed,
+        cluster=Wish(kubeconfig=arguments.kubeconfig, context=arguments.context),
     )
     values = None
     if arguments.keyring or arguments.private_keys:
@@ -124,11 +139,14 @@ def _edited(job: _Job, draft: Draft, terminal: Terminal) -> tuple[Alteration, st
             text = with_error(text, error)
 
 
-def _tell(job: _Job, change: Alteration, terminal: Terminal) -> None:
-    name = job.target.item.name
+def _tell(job: _Job, change: Alteration, planned: PlannedCommit | None, terminal: Terminal) -> None:
+    notes = []
     if change.values:
-        terminal.note(f"{name}: {', '.join(change.values)} sealed to {job.to}")
+        notes.append(f"{', '.join(change.values)} sealed to {job.to}")
     if change.removed:
-        terminal.note(f"{name}: {', '.join(change.removed)} removed from {job.target.about}")
+        notes.append(f"{', '.join(change.removed)} removed from {job.target.about}")
     if change.templates is not None:
-        terminal.note(f"{name}: templates changed")
+        notes.append("templates changed")
+    details = [f"{job.target.item.name}: {note}" for note in notes]
+    deed = Deed(command="edit", summary=f"edit {job.target.about}", details=details)
+    job.target.tell(notes, planned, deed, terminal)

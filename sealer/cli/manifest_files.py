@@ -9,9 +9,12 @@ from datetime import datetime
 import click
 
 from sealer import editing, files
+from sealer.cli import commits
+from sealer.cli.commits import CommitWish, Deed, PlannedCommit
 from sealer.cli.inputs import Input, read_inputs, read_text
 from sealer.cli.options import Decorator
 from sealer.cli.output import Terminal
+from sealer.cli.repository import Repositories
 from sealer.crypto.keys import SealingKey
 from sealer.editing import Alteration
 from sealer.errors import InvalidManifest, Refused, SealerError, UsageError
@@ -65,6 +68,31 @@ class SealedFile:
         except SealerError as error:
             raise self.at.located(error) from None
 
+    def planned(self, wish: CommitWish) -> PlannedCommit | None:
+        """Find out whether the changed file can be committed; None where that is not asked for.
+
+        Raises:
+            UsageError: it is standard input.
+            SealerError: as `commits.plan`.
+        """
+        if wish.commit and self.item.path is None:
+            raise UsageError("--commit is for files; standard input is none")
+        return commits.plan(wish, [self.item.path] if self.item.path else [])
+
+    def tell(
+        self, notes: Sequence[str], planned: PlannedCommit | None, deed: Deed, terminal: Terminal
+    ) -> None:
+        """Say what was done with the file, after committing it if that is planned.
+
+        Raises:
+            SealerError: as `commits.tell`.
+        """
+        *before, last = (f"{self.item.name}: {note}" for note in notes)
+        for note in before:
+            terminal.note(note)
+        paths = [self.item.path] if self.item.path else []
+        commits.tell(planned, paths, deed, note=last, terminal=terminal)
+
     def put(self, text: str, terminal: Terminal) -> None:
         """Write the changed text: to the file, or to stdout where it came from stdin.
 
@@ -97,6 +125,7 @@ def read_sealed(name: str, *, object_name: str, terminal: Terminal) -> SealedFil
         UsageError: the file holds several, and it is not clear which one is meant.
         InvalidManifest: there is none, or it is malformed.
         FileError: the file cannot be read.
+        InvalidConfig, Refused: its configuration cannot be read.
     """
     (item,) = read_inputs((name,), mentioning="", terminal=terminal, directories=False)
     found = [at for at in item.parse().objects() if at.is_sealed()]
@@ -105,7 +134,9 @@ def read_sealed(name: str, *, object_name: str, terminal: Terminal) -> SealedFil
     named = [at for at in found if object_name in ("", *_names(at))]
     if len(named) != 1:
         raise _unclear(named, found, file=item.name)
-    return SealedFile(item, named[0], named[0].sealed())
+    place = Repositories().place(item.path)
+    sealed = named[0].sealed(namespace=place.namespace if place else "")
+    return SealedFile(item, named[0], sealed)
 
 
 def _names(at: Found) -> tuple[str, str]:

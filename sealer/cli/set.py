@@ -8,7 +8,9 @@ from pathlib import Path
 
 import click
 
-from sealer.cli import item_values, manifest_files, options
+from sealer.cli import commits, item_values, manifest_files, options
+from sealer.cli.commits import CommitWish, Deed
+from sealer.cli.connecting import Wish
 from sealer.cli.item_values import ItemSources
 from sealer.cli.output import Terminal
 from sealer.cli.recipients import recipients_for, warn_of_fewer
@@ -16,7 +18,7 @@ from sealer.editing import Alteration
 from sealer.errors import UsageError
 
 _EXAMPLES = """\
-sealer set --sealing-key shop.pem apps/shop/db.yaml password
+sealer set apps/shop/db.yaml password --commit
 sealer set --sealing-key shop.pem db.yaml --from-file tls.key=server.key
 openssl rand -hex 16 | sealer set --sealing-key shop.pem db.yaml --from-file token=-
 """
@@ -32,6 +34,10 @@ class Arguments:
     env_files: tuple[str, ...]
     object_name: str
     sealing_keys: tuple[Path, ...]
+    kubeconfig: Path | None
+    context: str
+    commit_: bool
+    message: str
 
     @property
     def sources(self) -> ItemSources:
@@ -51,6 +57,10 @@ class Arguments:
 @item_values.from_env_file
 @manifest_files.object_name
 @options.sealing_keys
+@options.kubeconfig
+@options.context
+@commits.commit
+@commits.message
 @options.collected(Arguments)
 def command(arguments: Arguments, terminal: Terminal) -> None:
     """Set values in a sealed file; needs no private key.
@@ -67,12 +77,23 @@ def command(arguments: Arguments, terminal: Terminal) -> None:
         arguments.file, object_name=arguments.object_name, terminal=terminal
     )
     to = recipients_for(
-        target.item.path, sealing_keys=arguments.sealing_keys, now=now, manifest=target.sealed
+        target.item.path,
+        sealing_keys=arguments.sealing_keys,
+        now=now,
+        manifest=target.sealed,
+        cluster=Wish(kubeconfig=arguments.kubeconfig, context=arguments.context),
     )
+    planned = target.planned(CommitWish(commit=arguments.commit_, message=arguments.message))
     target.check_settable(sources.prompts)
     item_values.warn_of_literals(bool(sources.literals), terminal)
     values = sources.read(about=target.about, terminal=terminal)
     text = target.altered(Alteration(values=values), to=to.keys, now=now)
     warn_of_fewer(to, target.sealed, terminal)
     target.put(text, terminal)
-    terminal.note(f"{target.item.name}: {', '.join(values)} sealed to {to}")
+    items = ", ".join(values)
+    deed = Deed(
+        command="set",
+        summary=f"set {items} of {target.about}",
+        details=[f"{target.item.name}: sealed to {to}"],
+    )
+    target.tell([f"{items} sealed to {to}"], planned, deed, terminal)

@@ -7,7 +7,8 @@ from datetime import UTC, datetime
 
 import click
 
-from sealer.cli import manifest_files, options
+from sealer.cli import commits, manifest_files, options
+from sealer.cli.commits import CommitWish, Deed
 from sealer.cli.output import Terminal
 from sealer.editing import Alteration, users_of
 
@@ -25,6 +26,8 @@ class Arguments:
     keys: tuple[str, ...]
     object_name: str
     force: bool
+    commit_: bool
+    message: str
 
 
 @options.command("unset", examples=_EXAMPLES)
@@ -32,6 +35,8 @@ class Arguments:
 @click.argument("keys", nargs=-1, required=True, metavar="KEY…")
 @manifest_files.object_name
 @click.option("--force", is_flag=True, help="Also what a template uses or the type needs.")
+@commits.commit
+@commits.message
 @options.collected(Arguments)
 def command(arguments: Arguments, terminal: Terminal) -> None:
     """Remove items from a sealed file; needs no key.
@@ -42,6 +47,7 @@ def command(arguments: Arguments, terminal: Terminal) -> None:
     target = manifest_files.read_sealed(
         arguments.file, object_name=arguments.object_name, terminal=terminal
     )
+    planned = target.planned(CommitWish(commit=arguments.commit_, message=arguments.message))
     change = Alteration(removed=arguments.keys, force=arguments.force)
     text = target.altered(change, to=(), now=datetime.now(UTC))
     if arguments.force:
@@ -49,4 +55,6 @@ def command(arguments: Arguments, terminal: Terminal) -> None:
             for user in users_of(target.sealed, key):
                 terminal.warn(f"template {user} still uses {key}: nothing opens until it is mended")
     target.put(text, terminal)
-    terminal.note(f"{target.item.name}: {', '.join(arguments.keys)} removed from {target.about}")
+    did = f"{', '.join(arguments.keys)} removed from {target.about}"
+    deed = Deed(command="unset", summary=did, details=[target.item.name])
+    target.tell([did], planned, deed, terminal)
