@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.e2e.console import run_page
+from tests.tools.requirement import require_program
 
 ROOT = Path(__file__).resolve().parents[2]
 EXAMPLES = sorted(path.name for path in (ROOT / "examples").iterdir() if path.is_dir())
@@ -21,12 +22,16 @@ GIT = {
     "GIT_COMMITTER_EMAIL": "test@example.invalid",
 }
 SCRIPTS = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+PROGRAMS = {"04-kustomize": "kustomize"}
+"""What an example runs that is not part of this project."""
 
 
 @pytest.mark.parametrize("name", EXAMPLES)
 def test_every_example_does_what_its_page_says(name: str, tmp_path: Path) -> None:
     example = ROOT / "examples" / name
-    environment = {**GIT, "PATH": SCRIPTS, "PYTHONPATH": str(ROOT), "EXAMPLE": str(example)}
+    programs = [require_program(PROGRAMS[name]).parent] if name in PROGRAMS else []
+    path = os.pathsep.join([*map(str, programs), SCRIPTS])
+    environment = {**GIT, "PATH": path, "PYTHONPATH": str(ROOT), "EXAMPLE": str(example)}
     assert run_page(example / "README.md", tmp_path, environment) > 0
 
 
