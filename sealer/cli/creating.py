@@ -14,6 +14,7 @@ from typing import TypeVar
 
 import click
 
+from sealer import files
 from sealer.cli import commits, hidden, options
 from sealer.cli.commits import CommitWish, Deed
 from sealer.cli.connecting import Wish
@@ -164,6 +165,8 @@ def create(arguments: Arguments, read: Read, *, type_: str, terminal: Terminal) 
         shared = SharedSecret(metadata=Metadata(namespace=metadata.namespace, name=metadata.name))
     sealed = seal(secret, to=to.keys, scope=scope, now=now, shared=shared)
     text = values_text([sealed.to_manifest()], arguments.output_format)
+    if path is not None:
+        files.make_folder(path.parent)
     Destination(arguments.destination, arguments.force).put(text, terminal=terminal)
     if path is not None:
         items = ", ".join(sealed.encrypted_data)
