@@ -21,7 +21,9 @@ exec sealer verify --staged --quiet
 _ADD_TO_HOOK = "add this line to it: sealer verify --staged --quiet"
 _SETTING = "diff.sealer.textconv"
 # Files that hold nothing sealed are not worth the start of another program.
-_TEXTCONV = 'f() { grep -q SealedSecret "$1" && sealer diff --textconv "$1" || cat "$1"; }; f'
+_TEXTCONV = (
+    'f() { grep -q SealedSecret "$1" && sealer diff --textconv "$1" 2>/dev/null || cat "$1"; }; f'
+)
 _MARK = "diff=sealer"
 _LINES = f"""\
 # `git diff` shows sealed files without ciphertexts, in clones with `sealer init --diff-driver`.

@@ -147,7 +147,10 @@ def _existing(path: Path) -> AlreadyExists:
 
 def show_error(error: SealerError) -> None:
     """`error: …` and, where there is advice, `hint: …`."""
-    click.echo(f"{_marked('error:', 'red')} {printable(str(error))}", err=True)
+    first, *others = map(printable, str(error).split("\n"))
+    click.echo(f"{_marked('error:', 'red')} {first}", err=True)
+    for line in others:  # what somebody else said; set off, so that it cannot pass for ours
+        click.echo(f"  {line.strip()}", err=True)
     if error.hint:
         click.echo(f"{_marked('hint:', 'cyan')} {printable(error.hint)}", err=True)
 

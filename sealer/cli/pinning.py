@@ -47,7 +47,9 @@ def pin(keyring: Path | None, wish: Wish, repository: Repository | None, termina
     code = 0
     for target in _targets(keyring, wish, repository):
         try:
-            _put(target.file, _fetched(keyring, wish, target), terminal)
+            if _put(target.file, _fetched(keyring, wish, target), terminal):
+                where = f"--keyring {keyring} " if keyring else ""
+                terminal.note(f"next: sealer status; sealer reseal {where}--commit")
         except SealerError as error:
             terminal.fail(error)
             code = max(code, error.exit_code)
@@ -81,18 +83,17 @@ def _fetched(keyring: Path | None, wish: Wish, target: _Target) -> Pin:
     return next(pins.of_cluster(wish.kubeconfig, target.context, name=target.name))
 
 
-def _put(file: Path, found: Pin, terminal: Terminal) -> None:
+def _put(file: Path, found: Pin, terminal: Terminal) -> bool:
     before = _before(file)
     if file.is_file() and read_text(file) == found.text:
         terminal.note(f"{shown(file)} is current: {found}")
-        return
+        return False
     files.make_folder(file.parent)
     files.write(file, found.text.encode())
     gone = [id_ for id_ in before if id_ not in {key.key.id for key in found.keys}]
     was = f", was {', '.join(map(short_id, gone))}" if gone else ""
     terminal.note(f"wrote {shown(file)}: {found}{was}")
-    if gone:
-        terminal.note("next: sealer status; sealer reseal --commit")
+    return bool(gone)
 
 
 def _before(file: Path) -> tuple[str, ...]:

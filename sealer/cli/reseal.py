@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 import click
@@ -54,8 +54,9 @@ class _Run:
     """How far a run has come."""
 
     resealers: Sequence[Resealer]
-    outcomes: list[Outcome]
-    failures: list[SealerError]
+    outcomes: list[Outcome] = field(default_factory=list)
+    failures: list[SealerError] = field(default_factory=list)
+    total: int = 0
     note: str = ""
 
     @property
@@ -85,7 +86,10 @@ def command(arguments: Arguments, terminal: Terminal) -> int:
     is named and left. Interrupted, it goes on where it was when it is run again.
     """
     wish = CommitWish(commit=arguments.commit_, message=arguments.message, branch=arguments.branch)
-    run = _Run(_resealers(arguments), [], [])
+    run = _Run(_resealers(arguments))
+    for resealer in run.resealers:
+        for warning in resealer.warnings:
+            terminal.warn(warning)
     try:
         if arguments.commit_ and not arguments.dry_run:
             _reseal_and_commit(arguments, wish, run, terminal)
@@ -96,8 +100,9 @@ def command(arguments: Arguments, terminal: Terminal) -> int:
             f"interrupted: {_done(run, '')}; the rest is as it was; run it again to go on"
         )
         raise
-    for failure in run.failures:
-        terminal.fail(failure)
+    finally:
+        for failure in run.failures:
+            terminal.fail(failure)
     if arguments.output_format == "json":
         terminal.json(_report(run))
     elif arguments.dry_run:
@@ -105,9 +110,6 @@ def command(arguments: Arguments, terminal: Terminal) -> int:
             terminal.line(line)
     if run.note:
         terminal.note(run.note)
-    for resealer in run.resealers:
-        for warning in resealer.warnings:
-            terminal.warn(warning)
     return max((failure.exit_code for failure in run.failures), default=0)
 
 
@@ -149,7 +151,8 @@ def _reseal_and_commit(
     if not paths:
         return
     if found.earlier:
-        run.note += f"; with {count(len(found.earlier), 'file')} of a run before"
+        before = f"{count(len(found.earlier), 'file')} of an earlier run"
+        run.note = f"{run.note}; and {before}" if found.to_write else before
     planned.conclude(paths, _deed(run, found), note=run.note, terminal=terminal)
     run.note = ""
 
@@ -164,6 +167,7 @@ def _outcomes(arguments: Arguments, run: _Run, terminal: Terminal) -> Iterator[O
             run.failures.append(error)
             continue
         run.failures += outcome.failures
+        run.total += len(outcome.objects)
         yield outcome
 
 
@@ -193,7 +197,7 @@ def _details(outcomes: Sequence[Outcome]) -> Iterator[str]:
 def _report(run: _Run) -> dict[str, object]:
     return {
         "keys": [resealer.offers.newest for resealer in run.resealers],
-        "objects": sum(len(outcome.objects) for outcome in run.outcomes),
+        "objects": run.total,
         "resealed": [
             {"file": outcome.item.name, "object": name}
             for outcome in run.outcomes
@@ -204,9 +208,8 @@ def _report(run: _Run) -> dict[str, object]:
 
 
 def _summary(run: _Run, would: str) -> str:
-    total = sum(len(outcome.objects) for outcome in run.outcomes)
     foreign = sum(outcome.foreign for outcome in run.outcomes)
-    text = f"nothing to do: {count(total, 'object')} looked at"
+    text = f"nothing to do: {count(run.total, 'object')} looked at"
     if run.changed:
         text = f"{_done(run, would)}; values and ciphertexts unchanged"
     return text + (f"; {foreign} sealed to other keys only" if foreign else "")
