@@ -147,6 +147,14 @@ def test_what_the_page_says_conflicts_does(
     assert branches.merged(*texts) is None
 
 
+def test_the_end_of_a_shared_entry_and_the_end_of_the_items_are_one_place(tmp_path: Path) -> None:
+    branches = Branches(tmp_path, apart=False)
+    base = _done(_done(branches.base, ("set", "api-key")), ("set", "password"))
+    branches._commit = branches.repository.commit({_FILE: base})
+    assert branches.merged(_done(base, ("set", "username")), _done(base, ("add", "zzz"))) is None
+    assert branches.merged(_done(base, ("set", "username")), _done(base, ("add", "aaa")))
+
+
 def test_a_conflict_of_added_items_is_solved_by_keeping_both_sides(tmp_path: Path) -> None:
     branches = Branches(tmp_path, apart=True)
     one, other = ("add", "password-2"), ("add", "password-3")
