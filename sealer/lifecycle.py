@@ -133,6 +133,7 @@ def activate(
     key = keyring.find(prefix)
     if key.record.state is KeyState.ACTIVE:
         return ()
+    activated = decided(key, KeyState.ACTIVE, decision)
     active = keyring.newest()
     if active is not None and active.record.ordinal > key.record.ordinal:
         raise Refused(
@@ -144,7 +145,7 @@ def activate(
             f"key {key.id} is in no backup yet: lost, it would take with it what is sealed to it",
             hint="`sealer keys backup`, then again; or say with --reason why it cannot wait",
         )
-    return _carried_on(keyring, decided(key, KeyState.ACTIVE, decision), decision.at)
+    return _carried_on(keyring, activated, decision.at)
 
 
 def retire(keyring: Keyring, prefix: str, decision: Decision) -> tuple[Change, ...]:

@@ -76,7 +76,16 @@ def read_unwrappers(
         raise UsageError(
             "there is no private key to open with", hint="--keyring DIR or --private-key FILE"
         )
-    return {key.id: key for key in (_read_private(path, terminal) for path in private_keys)}
+    return read_private_keys(private_keys, terminal=terminal)
+
+
+def read_private_keys(paths: Sequence[Path], *, terminal: Terminal) -> dict[str, Unwrapper]:
+    """Private keys from files, by key id.
+
+    Raises:
+        FileError, InvalidKey: a key cannot be read.
+    """
+    return {key.id: key for key in (_read_private(path, terminal) for path in paths)}
 
 
 def _typed(keyring: Path, private_keys: Sequence[Path]) -> tuple[Path | None, Sequence[Path]]:

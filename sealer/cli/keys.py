@@ -1,27 +1,30 @@
-"""`sealer keys`: make and renew the keys of a keyring; list and fetch those of a cluster too."""
+"""`sealer keys`: the group; keys made, renewed, listed and fetched. The rest is in `keys_*`."""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from types import MappingProxyType
 
 import click
 
 from sealer import keyring_directory, published_keys
 from sealer.cli import options
-from sealer.cli.connecting import connect, current_context, read_keys
+from sealer.cli.connecting import Wish, connect, read_keys
+from sealer.cli.keys_backup import backup
+from sealer.cli.keys_decide import activate, retire, revoke
+from sealer.cli.keys_restore import restore, verify_backup
 from sealer.cli.output import Destination, Row, Terminal
+from sealer.cli.pinning import pin
+from sealer.cli.repository import Repositories
 from sealer.errors import UsageError
-from sealer.keyring import HeldKey
+from sealer.keyring import HeldKey, KeyState
 from sealer.manifests.documents import Data, Quoted, dump, dump_json
 from sealer.manifests.times import format_time
 from sealer.pinned_keys import PinnedKey, short_id
 from sealer.published_keys import PublishedKey
-
-_NOT_IN_A_FILE_NAME = re.compile(r"[^A-Za-z0-9._-]+")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,13 +49,68 @@ class Listing:
     rows: Sequence[Row]
 
 
-@click.group("keys")
+_SECTIONS = MappingProxyType(
+    {
+        "Every day": ("init", "list", "fetch", "renew", "activate"),
+        "Backups": ("backup", "verify-backup", "restore"),
+        "When something went wrong": ("revoke", "retire"),
+    }
+)
+_EPILOG = """\
+A key leaked:
+  sealer keys revoke 3f9c --keyring keyring --reason "a laptop was stolen"
+  sealer exposure 3f9c                            the values to rotate
+
+The keys are lost:
+  sealer keys restore backup.age --keyring keyring
+  sealer keys list --keyring keyring
+
+Is the backup any good? Nothing is changed by asking:
+  sealer keys verify-backup backup.age --keyring keyring apps
+
+KEY is the beginning of a key id, four digits or more, as `sealer keys list` shows it.
+"""
+
+
+class Sections(click.Group):
+    """A group whose help says what is for which day."""
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """The commands by sections."""
+        width = max(map(len, self.commands))
+        for title, names in _SECTIONS.items():
+            with formatter.section(title):
+                formatter.write_dl(
+                    [
+                        (name.ljust(width), self.commands[name].get_short_help_str(limit=90))
+                        for name in names
+                    ]
+                )
+        del ctx
+
+    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """What one can do comes first."""
+        self.format_commands(ctx, formatter)
+        click.Command.format_options(self, ctx, formatter)
+
+    def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """What to type on a bad day."""
+        del ctx
+        options.write_verbatim(formatter, _EPILOG)
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """The names in the order of the sections."""
+        del ctx
+        return [name for names in _SECTIONS.values() for name in names]
+
+
+@click.group("keys", cls=Sections)
 def command() -> None:
-    """Make, list, fetch and renew keys.
+    """Make, renew, back up, restore and revoke keys.
 
     A keyring is a directory with one private key or several. Keep it where only those may read
-    who may read every secret; the public halves may go anywhere. Without --keyring, the public
-    halves are those of the cluster that kubectl would talk to.
+    who may read every secret; the public halves may go anywhere. Without --keyring, list and fetch
+    ask the cluster that kubectl would talk to. Nothing here deletes a key but `retire --delete`.
     """
 
 
@@ -64,17 +122,31 @@ def init(*, keyring: Path | None, terminal: Terminal) -> None:
     _announce(keyring_directory.init(directory, now=datetime.now(UTC)), directory, terminal)
 
 
-@options.command("renew", examples="sealer keys renew --keyring keyring\n")
+@options.command(
+    "renew",
+    examples="""\
+sealer keys renew --keyring keyring
+sealer keys renew --keyring keyring --pending
+""",
+)
 @options.keyring
-def renew(*, keyring: Path | None, terminal: Terminal) -> None:
+@click.option(
+    "--pending", is_flag=True, help="Make it, but do not use it before `sealer keys activate`."
+)
+def renew(*, keyring: Path | None, pending: bool, terminal: Terminal) -> None:
     """Add a key; from now on it is the one to seal to.
 
     The keys before it are retired: they still open what was sealed to them, until `sealer reseal`
-    has moved it to the new key.
+    has moved it to the new key. With --pending, the new key waits until it is backed up and
+    activated, so that nothing is ever sealed to a key that could be lost.
     """
     directory = options.require_keyring(keyring)
-    _announce(keyring_directory.renew(directory, now=datetime.now(UTC)), directory, terminal)
-    terminal.note(f"next: sealer reseal --keyring {directory}")
+    state = KeyState.PENDING if pending else KeyState.ACTIVE
+    key = keyring_directory.renew(directory, now=datetime.now(UTC), state=state)
+    _announce(key, directory, terminal)
+    terminal.note(f"it is in no backup yet: sealer keys backup --keyring {directory} -w FILE")
+    after = f"keys activate {key.id[:8]}" if pending else "reseal"
+    terminal.note(f"next: sealer {after} --keyring {directory}")
 
 
 @options.command(
@@ -123,55 +195,47 @@ sealer seal --sealing-key shop.pem secret.yaml
 @options.keyring
 @options.kubeconfig
 @options.context
-@click.option("--pin", is_flag=True, help="Write it to .sealer/NAME.pem, to be committed.")
-@click.option(
-    "--cluster", default="", metavar="NAME", help="With --pin: the name; else that of the context."
-)
+@click.option("--pin", is_flag=True, help="Write it to its file below .sealer/, to be committed.")
+@options.cluster
 @options.write
 @options.force
 @options.collected(Fetch)
-def fetch(arguments: Fetch, terminal: Terminal) -> None:
+def fetch(arguments: Fetch, terminal: Terminal) -> int:
     """Print the public key to seal to.
 
     It is PEM with comment lines, and no secret: commit it beside the manifests. An ordinary user's
-    rights in the cluster are enough. A file that is pinned already is replaced.
+    rights in the cluster are enough. With --pin, the files of the clusters that .sealer.yaml has
+    are made current: of all of them, or of the one that --cluster or --context names.
     """
+    if arguments.pin:
+        if arguments.destination:
+            raise UsageError("--pin and --write exclude each other")
+        wish = Wish(
+            kubeconfig=arguments.kubeconfig, context=arguments.context, name=arguments.cluster
+        )
+        return pin(arguments.keyring, wish, Repositories().at(Path()), terminal)
     if arguments.keyring is not None:
         newest = PinnedKey.of(keyring_directory.load_keys(arguments.keyring).require_newest())
     else:
         cluster = connect(arguments.kubeconfig, arguments.context)
         newest = published_keys.newest(read_keys(cluster), now=datetime.now(UTC)).pinned()
-    destination = arguments.destination
-    if arguments.pin:
-        destination = str(_pin_file(arguments))
-    force = arguments.force or arguments.pin
-    Destination(destination, force).put(newest.to_pem(), terminal=terminal)
-    if destination:
-        terminal.note(f"wrote {destination}")
-
-
-def _pin_file(arguments: Fetch) -> Path:
+    destination = Destination(arguments.destination, arguments.force)
+    destination.put(newest.to_pem(), terminal=terminal)
     if arguments.destination:
-        raise UsageError("--pin and --write exclude each other")
-    name = (
-        arguments.cluster
-        or arguments.context
-        or ("keyring" if arguments.keyring else current_context(arguments.kubeconfig))
-    )
-    folder = Path(".sealer")
-    folder.mkdir(exist_ok=True)
-    return folder / f"{_NOT_IN_A_FILE_NAME.sub('-', name)}.pem"
+        terminal.note(f"wrote {arguments.destination}")
+    return 0
 
 
 def _keyring_listing(keys: Sequence[HeldKey]) -> Listing:
     return Listing(
         report=[{"id": Quoted(key.id), **key.record.to_manifest()} for key in keys],
-        header=("KEY", "ORDINAL", "STATE", "CREATED"),
+        header=("KEY", "ORDINAL", "STATE", "BACKED UP", "CREATED"),
         rows=[
             (
                 short_id(key.id),
                 str(key.record.ordinal),
                 str(key.record.state),
+                "no" if key.record.backed_up_at is None else "yes",
                 format_time(key.record.created_at),
             )
             for key in keys
@@ -207,5 +271,9 @@ def _announce(key: HeldKey, directory: Path, terminal: Terminal) -> None:
     terminal.line(f"public half: {directory / f'{key.id}.pub.pem'}")
 
 
-for _command in (init, list_, fetch, renew):
+for _command in (
+    *(init, list_, fetch, renew),
+    *(activate, retire, revoke),
+    *(backup, restore, verify_backup),
+):
     command.add_command(_command)

@@ -46,7 +46,7 @@ COMMANDS: Mapping[str, Listed] = MappingProxyType(
             "Repositories", "Say what is sealed to which keys, since when, and what is stale."
         ),
         "diff": Listed("Repositories", "Say what changed, by object and item; never a value."),
-        "keys": Listed("Keys", "Make, list, fetch and renew keys."),
+        "keys": Listed("Keys", "Make, renew, back up, restore and revoke keys."),
         "install": Listed("Cluster", "Print what installs the controller."),
         "completion": Listed("This program", "Print the completion script of a shell."),
         "version": Listed("This program", "Print the version."),

@@ -8,13 +8,17 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import click
+from click.core import ParameterSource
+
 from sealer import files, plaintext
 from sealer.cli import options
+from sealer.cli.backup_opening import BackupKeys, backup_keys, open_backup
 from sealer.cli.inputs import read_inputs
 from sealer.cli.key_files import read_unwrappers
 from sealer.cli.output import Destination, Terminal
 from sealer.crypto.keys import Unwrapper
-from sealer.errors import InvalidManifest, Refused, SealerError
+from sealer.errors import InvalidManifest, Refused, SealerError, UsageError
 from sealer.manifests.documents import Data
 from sealer.manifests.models import Secret
 from sealer.opening import Opened, unseal
@@ -25,6 +29,7 @@ _EXAMPLES = """\
 sealer unseal --keyring keyring db.yaml
 sealer unseal --private-key key.pem -o json < db.yaml
 sealer unseal --keyring keyring -o env -w .env db.yaml
+sealer unseal --backup backup.age db.yaml
 """
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
@@ -37,6 +42,10 @@ class Arguments:
     filenames: tuple[str, ...]
     keyring: Path | None
     private_keys: tuple[Path, ...]
+    backup: str | None
+    identities: tuple[Path, ...]
+    passphrase_file: Path | None
+    shares: tuple[Path, ...]
     namespace: str
     output_format: str
     destination: str | None
@@ -48,6 +57,12 @@ class Arguments:
 @options.filenames
 @options.keyring
 @options.private_keys
+@click.option(
+    "--backup",
+    metavar="FILE",
+    help="A backup of the keys; with it, --private-key is the recovery key that opens it.",
+)
+@backup_keys
 @options.namespace
 @options.output_format(
     "yaml", "json", "env", default="yaml", text="yaml (the default), json, or env: KEY=VALUE lines."
@@ -60,9 +75,9 @@ def command(arguments: Arguments, terminal: Terminal) -> None:
 
     Prints the Secrets and SharedSecrets that the controller would make: all of them, or none and
     the reason. What is not sealed is passed over. A file written with --write is readable by its
-    owner only.
+    owner only. With --backup, nothing else is needed: neither a cluster nor a keyring.
     """
-    unwrappers = read_unwrappers(arguments.keyring, arguments.private_keys, terminal=terminal)
+    unwrappers = _unwrappers(arguments, terminal)
     names = (*arguments.inputs, *arguments.filenames)
     found = [
         at
@@ -84,6 +99,21 @@ def command(arguments: Arguments, terminal: Terminal) -> None:
     destination.put(text, terminal=terminal, mode=files.PRIVATE)
     if arguments.destination:
         terminal.note(f"wrote {arguments.destination}")
+
+
+def _unwrappers(arguments: Arguments, terminal: Terminal) -> Mapping[str, Unwrapper]:
+    if arguments.backup is None:
+        return read_unwrappers(arguments.keyring, arguments.private_keys, terminal=terminal)
+    source = click.get_current_context().get_parameter_source
+    if arguments.keyring and source("keyring") is not ParameterSource.ENVIRONMENT:
+        raise UsageError("either --keyring or --backup, not both")
+    keys = BackupKeys(
+        private_keys=arguments.private_keys,
+        identities=arguments.identities,
+        passphrase_file=arguments.passphrase_file,
+        shares=arguments.shares,
+    )
+    return open_backup(arguments.backup, keys, terminal=terminal).keyring.unwrappers
 
 
 def _is_sealed(at: Found, terminal: Terminal) -> bool:

@@ -1,0 +1,179 @@
+"""`sealer keys backup`: all private keys of a keyring in one encrypted file."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+import click
+
+from sealer import age_backup, files, lifecycle
+from sealer.backup import Backup
+from sealer.cli import options
+from sealer.cli.inputs import read_text
+from sealer.cli.key_files import read_public
+from sealer.cli.output import Destination, Terminal, count, put_file, refuse_existing
+from sealer.cli.passphrases import read_new_passphrase
+from sealer.errors import UsageError
+from sealer.key_place import KeyPlace
+from sealer.keyring_directory import KeyringDirectory
+from sealer.pinned_keys import short_id
+from sealer.sealed_backup import seal_backup
+from sealer.shares import Split
+
+_EXAMPLES = """\
+sealer keys backup --keyring keyring -w backup.age
+sealer keys backup --keyring keyring -w backup.age --recipient age1… --recipients-file ops.txt
+sealer keys backup --keyring keyring -w backup.json --recovery-key recovery.pub.pem
+sealer keys backup --keyring keyring -w backup.json --split 3-of-5
+"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Arguments:
+    """What `sealer keys backup` is given."""
+
+    keyring: Path | None
+    recipients: tuple[str, ...]
+    recipients_files: tuple[Path, ...]
+    passphrase_file: Path | None
+    recovery_keys: tuple[Path, ...]
+    split: str
+    name: str
+    destination: str | None
+    force: bool
+
+    @property
+    def is_for_age(self) -> bool:
+        """Whether age or SSH recipients are named."""
+        return bool(self.recipients or self.recipients_files)
+
+    @property
+    def is_sealed(self) -> bool:
+        """Whether our own form is asked for."""
+        return bool(self.recovery_keys or self.split)
+
+
+@options.command("backup", examples=_EXAMPLES)
+@options.keyring
+@click.option(
+    "--recipient",
+    "recipients",
+    multiple=True,
+    metavar="RECIPIENT",
+    help="An age or SSH public key (age1…, ssh-ed25519 …, ssh-rsa …); may be repeated.",
+)
+@click.option(
+    "--recipients-file",
+    "recipients_files",
+    type=options.FILE,
+    multiple=True,
+    metavar="FILE",
+    help="A file with such keys, one a line; may be repeated.",
+)
+@click.option(
+    "--passphrase-file",
+    type=click.Path(path_type=Path, dir_okay=False, allow_dash=True),
+    metavar="FILE",
+    help="A file with the passphrase to encrypt with; - is stdin.",
+)
+@click.option(
+    "--recovery-key",
+    "recovery_keys",
+    type=options.FILE,
+    multiple=True,
+    metavar="FILE",
+    help="Public halves (PEM) of keys that are kept apart; post-quantum; may be repeated.",
+)
+@click.option(
+    "--split",
+    default="",
+    metavar="3-OF-5",
+    help="Split the backup's key into shares of words, in files beside the backup.",
+)
+@click.option("--name", default="", help="What the keyring is called; else its directory's name.")
+@options.write
+@options.force
+@options.collected(Arguments)
+def backup(arguments: Arguments, terminal: Terminal) -> None:
+    """Write all private keys into one encrypted file.
+
+    Without a recipient, recovery key or --split, it is encrypted with a passphrase that is asked
+    for. A file for age recipients or a passphrase opens with any age program too. Make one after
+    every renewal, keep it away from the keyring, and try it with `sealer keys verify-backup`.
+    """
+    _check(arguments)
+    directory = options.require_keyring(arguments.keyring)
+    place: KeyPlace = KeyringDirectory(directory)
+    now = datetime.now(UTC)
+    keyring = place.held()
+    name = arguments.name or directory.resolve().name
+    _write(arguments, Backup(name=name, made_at=now, keyring=keyring), terminal)
+    ids = frozenset(key.id for key in keyring.keys)
+    place.change(lambda ring: lifecycle.backed_up(ring, ids, now=now), now=now)
+    terminal.note(f"backed up {count(len(ids), 'key')} of {name}: {_ids(sorted(ids))}")
+    if arguments.destination:
+        terminal.note(f"next: sealer keys verify-backup {arguments.destination}")
+
+
+def _check(arguments: Arguments) -> None:
+    ways = (
+        arguments.is_for_age,
+        arguments.passphrase_file is not None,
+        arguments.is_sealed,
+    )
+    if sum(ways) > 1:
+        raise UsageError(
+            "age recipients, a passphrase, and recovery keys or shares exclude each other",
+            hint="make a backup of each",
+        )
+    if arguments.split and not arguments.destination:
+        raise UsageError("--split needs -w FILE: the shares are put beside it")
+
+
+def _write(arguments: Arguments, made: Backup, terminal: Terminal) -> None:
+    destination = Destination(arguments.destination, arguments.force)
+    if arguments.is_sealed:
+        _write_sealed(arguments, made, destination, terminal)
+        return
+    if arguments.destination:  # before somebody types a passphrase twice
+        refuse_existing([Path(arguments.destination)], force=arguments.force)
+    if arguments.is_for_age:
+        text = age_backup.encrypt(made.to_text(), recipients=_recipients(arguments))
+    else:
+        passphrase = read_new_passphrase(arguments.passphrase_file, terminal=terminal)
+        text = age_backup.encrypt_with_passphrase(made.to_text(), passphrase)
+    destination.put(text, terminal=terminal, mode=files.PRIVATE)
+
+
+def _write_sealed(
+    arguments: Arguments, made: Backup, destination: Destination, terminal: Terminal
+) -> None:
+    split = Split.parse(arguments.split) if arguments.split else None
+    recovery = [pinned.key for _, pinned in read_public(arguments.recovery_keys)]
+    sealed, shares = seal_backup(made, to=recovery, split=split)
+    paths = [
+        Path(f"{arguments.destination}.share-{number}-of-{len(shares)}")
+        for number in range(1, len(shares) + 1)
+    ]
+    if arguments.destination:
+        refuse_existing([Path(arguments.destination), *paths], force=arguments.force)
+    for number, (path, words) in enumerate(zip(paths, shares, strict=True), 1):
+        text = f"# share {number} of {split} of a backup of {made.name}: give it to one person\n"
+        put_file(path, f"{text}{words}\n", force=arguments.force, mode=files.PRIVATE)
+    destination.put(sealed.to_text(), terminal=terminal, mode=files.PRIVATE)
+    for path in paths:
+        terminal.note(f"wrote {path}: give it to one person and delete it here")
+
+
+def _recipients(arguments: Arguments) -> list[str]:
+    lines = [
+        line.strip() for path in arguments.recipients_files for line in read_text(path).splitlines()
+    ]
+    return [*arguments.recipients, *(line for line in lines if line and not line.startswith("#"))]
+
+
+def _ids(ids: Sequence[str]) -> str:
+    return ", ".join(short_id(key_id) for key_id in ids)
