@@ -12,7 +12,15 @@ from dataclasses import replace
 from typing import Any
 from urllib.parse import quote
 
-from controller.apiserver import CONFLICT, JSON_PATCH, METADATA, NOT_FOUND, Answer, ApiServer
+from controller.apiserver import (
+    CONFLICT,
+    JSON,
+    JSON_PATCH,
+    METADATA,
+    NOT_FOUND,
+    Answer,
+    ApiServer,
+)
 from controller.live import FIELD_MANAGER, read_live
 from controller.status import Ref, Status, Written
 from controller.targets import (
@@ -33,7 +41,12 @@ GROUP_PATH = f"/apis/{API_VERSION}"
 SEALED_SECRETS = "sealedsecrets"
 SHARED_SECRETS = "sharedsecrets"
 SEALING_KEYS = "sealingkeys"
-_RESOURCES = {SECRET: "secrets", SHARED_SECRET: SHARED_SECRETS, "SealingKey": SEALING_KEYS}
+_RESOURCES = {
+    SECRET: "secrets",
+    SHARED_SECRET: SHARED_SECRETS,
+    "SealedSecret": SEALED_SECRETS,
+    "SealingKey": SEALING_KEYS,
+}
 _MANAGER = {"fieldManager": FIELD_MANAGER}
 
 Object = Mapping[str, Any]
@@ -111,19 +124,33 @@ class Cluster:
             Changed: it is not at that version any more, or gone.
             ClusterError, Rejected: it cannot be written.
         """
+        ref = Ref("SealedSecret", key.namespace, key.name)
+        written = await self.put_status(ref, version, status.to_manifest(), accept=METADATA)
+        return str(written["metadata"]["resourceVersion"])
+
+    async def put_status(
+        self, ref: Ref, version: str, status: Manifest, *, accept: str = JSON
+    ) -> Object:
+        """Replace the status of an object of ours that is still at a version; what it is then.
+
+        Raises:
+            Changed: it is not at that version any more, or gone.
+            ClusterError, Rejected: it cannot be written.
+        """
         answer = await self.api.request(
             "PATCH",
-            f"{sealed_path(key)}/status",
-            status_patch(version, status.to_manifest()),
+            f"{path_of(ref)}/status",
+            status_patch(version, status),
             content_type=JSON_PATCH,
-            accept=METADATA,
+            accept=accept,
             params=_MANAGER,
         )
         if answer.status in (CONFLICT, NOT_FOUND):
             raise Changed
-        _check(answer, f"to write the status of SealedSecret {key}")
-        self.wrote("SealedSecret", "status")
-        return str(answer.body["metadata"]["resourceVersion"])
+        _check(answer, f"to write the status of {ref}")
+        self.wrote(ref.kind, "status")
+        body: Object = answer.body
+        return body
 
     async def _write(self, action: Create | Replace, written: Mapping[Ref, Written]) -> Written:
         manifest = owned_manifest(action.manifest, _resolved(action, written))

@@ -34,6 +34,7 @@ from controller.reconcile import KIND
 from controller.renewal import KEY_LABEL, KeyProblem, read_key
 from controller.server import serving
 from controller.settings import ClusterSettings, Settings
+from controller.shares import Shares
 from controller.status import READY, Status
 from controller.targets import TARGET_LABEL
 from controller.watching import Key, Watch
@@ -131,6 +132,10 @@ class Operator:
             enqueue=self._publishing.add,
             now=now,
         )
+        self._sharing = WorkQueue[Key](self._share, backoff=backoff)
+        self._shares = Shares(
+            cluster=cluster, objects=self._engine, enqueue=self._sharing.add, now=now
+        )
         self._secrets = self._watch_secrets(found)
         self._key_secrets = self._watch_key_secrets(key_secrets)
 
@@ -176,6 +181,7 @@ class Operator:
         group.create_task(self._publish_all())
         await self._make_first_key()
         group.create_task(self._objects.run(self._options.workers))
+        group.create_task(self._sharing.run(1))
         group.create_task(self._resync())
         group.create_task(self._count())
 
@@ -231,6 +237,9 @@ class Operator:
     async def _converge(self, key: Key) -> bool:
         return await self._engine.converge(key)
 
+    async def _share(self, key: Key) -> bool:
+        return await self._shares.publish(key)
+
     async def _publish(self, key_id: str) -> bool:
         return await self._keys.publish(key_id)
 
@@ -242,6 +251,7 @@ class Operator:
 
     def _see_shared(self, kind: str | None, item: Object) -> None:
         self._engine.see_shared(item, gone=kind == "DELETED")
+        self._shares.see(item, gone=kind == "DELETED")
 
     def _see_key(self, kind: str | None, item: Object) -> None:
         self._keys.see(item, gone=kind == "DELETED")
@@ -253,6 +263,7 @@ class Operator:
         if ready is not None and ready.status:
             logger.info("opened, %s", ready.message, extra=about)
         self._announcer.transition(Subject(kind=KIND, key=key, uid=uid), before, after)
+        self._shares.look_again(key)
 
     def failed(self, key: Key, error: SealerError) -> None:
         """The engine's listener: a try failed."""

@@ -96,6 +96,13 @@ class Engine:
         """How many objects are sealed to a key."""
         return sum(key_id in _key_ids(known.sealed) for known in self.known.values())
 
+    def opened(self, key: Key) -> bool | None:
+        """Whether a SealedSecret is open; None where there is none, or nobody has looked yet."""
+        known = self.known.get(key)
+        if known is None or known.status.observed_generation != known.generation:
+            return None
+        return known.status.is_ready
+
     def see(self, item: Object) -> None:
         """Take note of a SealedSecret that is there, and look at it if it is news."""
         key = key_of(item)

@@ -14,8 +14,8 @@ from datetime import datetime
 from typing import Any, Protocol
 from urllib.parse import quote
 
-from controller.apiserver import CONFLICT, JSON_PATCH, NOT_FOUND, ApiServer
-from controller.cluster import GROUP_PATH, Changed, Cluster, status_patch
+from controller.apiserver import CONFLICT, ApiServer
+from controller.cluster import Changed, Cluster
 from controller.live import FIELD_MANAGER
 from controller.renewal import (
     KIND,
@@ -26,6 +26,7 @@ from controller.renewal import (
     publish,
     sealing_key_status,
 )
+from controller.status import Ref
 from controller.watching import Key
 from sealer.crypto.keys import UnsealingKey
 from sealer.errors import SealerError
@@ -167,16 +168,6 @@ class ClusterKeys:
             return
         if "backedUp" in before:
             status["backedUp"] = before["backedUp"]
-        answer = await self.api.request(
-            "PATCH",
-            f"{GROUP_PATH}/sealingkeys/{key_id}/status",
-            status_patch(published["metadata"]["resourceVersion"], status),
-            content_type=JSON_PATCH,
-            params={"fieldManager": FIELD_MANAGER},
-        )
-        if answer.status in (CONFLICT, NOT_FOUND):
-            raise Changed
-        if not answer.ok:
-            raise answer.error(f"to write the status of {KIND} {key_id}")
-        self.cluster.wrote(KIND, "status")
-        self.published[key_id] = answer.body
+        ref = Ref(KIND, "", key_id)
+        version = published["metadata"]["resourceVersion"]
+        self.published[key_id] = await self.cluster.put_status(ref, version, status)
