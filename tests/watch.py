@@ -34,13 +34,14 @@ REVEALING = (
     re.compile(r"\bunseal\b"),  # prints values: that is what it is for
     re.compile(r"\bkubectl\b.*\bsecrets?\b", re.DOTALL),  # the way to look at a target
     re.compile(r"/hpke$"),  # the second implementation, which is asked for values
+    re.compile(r"^git diff --binary HEAD$"),  # the checkout's own changes, to be cloned too
 )
 """Programs whose standard output may hold a value."""
 _TARGET = re.compile(r"/secrets/[^/]+\.yaml$")
 _PRIVATE_KEY = re.compile(r"/[0-9a-f]{32}\.pem$")
 _GIT_OBJECT = re.compile(r"/objects/[0-9a-f]{2}/[0-9a-f]{38,62}$")
-_PLACES_OF_OTHERS = re.compile(r"/(?:environment|etcd)\d*(?:/|$)")
-"""An API server's data, and installed packages: not ours to look through."""
+_PLACES_OF_OTHERS = re.compile(r"/(?:site-packages|etcd|\.kube|hpke)(?:/|$)")
+"""Installed packages, an API server's data, a client's cache, a foreign program."""
 _MIN_BYTES = 8
 _MIN_DIFFERENT = 6
 _ENOUGH_BYTES = 64

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.canary import Canary
 from tests.cluster.harness.fixtures import (
     api_server,
     find_program,
@@ -34,7 +35,7 @@ ROOT = Path(__file__).resolve().parents[2]
 
 
 @pytest.fixture
-def clone(tmp_path: Path) -> Path:
+def clone(tmp_path: Path, canary: Canary) -> Path:
     """The project as somebody gets it: tracked files only, as they are in the work tree."""
     target = tmp_path / "clone"
     subprocess.run(["git", "clone", "--quiet", str(ROOT), str(target)], check=True)
@@ -47,4 +48,6 @@ def clone(tmp_path: Path) -> Path:
         identity = ("-c", "user.name=Test", "-c", "user.email=test@example.invalid")
         commit = ["git", *identity, "commit", "--quiet", "-m", "Work in progress"]
         subprocess.run(commit, cwd=target, check=True)
+    for path in target.rglob("*"):
+        canary.allow(path)
     return target

@@ -375,7 +375,8 @@ def test_no_value_turns_up_anywhere_but_in_the_secrets(host: Host, canary: Canar
     assert canary.found_in(host.secret_file().read_bytes()) == [first]
 
 
-def test_the_page_does_what_it_says(tmp_path: Path) -> None:
+def test_the_page_does_what_it_says(tmp_path: Path, canary: Canary) -> None:
+    canary.allow(tmp_path / "plain.yaml")
     programs = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
     author = {
         f"GIT_{who}_{what}": "test@example.invalid"

@@ -39,6 +39,7 @@ def test_the_readme_works_by_hand_in_a_fresh_clone(clone: Path) -> None:
     assert run_page(clone / "README.md", clone, GIT) > 0
 
 
+@pytest.mark.reveals("it ends with the Secrets that came out")
 def test_the_demo_ends_well_shows_no_value_in_git_and_leaves_the_clone_clean(clone: Path) -> None:
     done = subprocess.run(
         [sys.executable, "examples/01-first-secret/demo.py"],
