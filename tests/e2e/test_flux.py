@@ -5,7 +5,9 @@ Flux gets no configuration for our kinds: what it knows of them is what their st
 
 from __future__ import annotations
 
+import shutil
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -28,7 +30,6 @@ from tests.tools.requirement import require_crds
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
     from tests.cluster.harness.api_server import ApiServer
     from tests.cluster.harness.controller_manager import ControllerManager
@@ -37,7 +38,7 @@ if TYPE_CHECKING:
 pytestmark = [pytest.mark.e2e, pytest.mark.cluster]
 
 WEBHOOKS = "/apis/admissionregistration.k8s.io/v1/validatingwebhookconfigurations"
-KEY = ("--sealing-key", ".sealer/prod.pem")
+EXAMPLES = Path(__file__).parents[2] / "examples"
 WAITING = {"wait": True, "timeout": "2m"}
 """A Kustomization that is ready when everything in it is."""
 
@@ -79,25 +80,23 @@ def laptop(shop: Namespace, url: str, tmp_path: Path) -> Laptop:
     return laptop
 
 
-@pytest.fixture
-def newer(shop: Namespace) -> Iterator[UnsealingKey]:
-    """What renewing does: a key that is newer than the cluster's first, while the test lasts."""
+@contextmanager
+def renewed(shop: Namespace) -> Iterator[UnsealingKey]:
+    """What renewing does: a key that is newer than the cluster's first, in this block."""
     key = UnsealingKey.generate()
-    cluster_key(shop.api)
     secret = key_secret(key, ordinal=60, state="Active")
     assert shop.api.request("POST", SECRETS, secret).status == 201
-    eventually(lambda: cluster_key(shop.api) == key.public, what="the newer key")
-    yield key
-    shop.api.request("DELETE", f"{SECRETS}/unsealing-key-60")
+    try:
+        eventually(lambda: cluster_key(shop.api) == key.public, what="the newer key")
+        yield key
+    finally:
+        shop.api.request("DELETE", f"{SECRETS}/unsealing-key-60")
 
 
-def create(laptop: Laptop, shop: Namespace, *arguments: str, name: str = "db") -> None:
-    """Make a sealed Secret and commit it."""
-    target = ("-n", shop.name, "-w", f"{name}.yaml")
-    if "--sealing-key" not in arguments:
-        arguments = (*arguments, *KEY)
-    laptop.sealer("create", "generic", name, *target, *arguments)
-    laptop.commit()
+def create(laptop: Laptop, shop: Namespace, *arguments: str, file: str = "db.yaml") -> None:
+    """Make a sealed Secret, named like its file, and commit it."""
+    target = ("-n", shop.name, "-w", file, "--commit")
+    laptop.sealer("create", "generic", Path(file).stem, *target, *arguments)
 
 
 def is_ready(flux: Flux, shop: Namespace) -> bool:
@@ -113,8 +112,7 @@ def test_what_is_created_committed_and_pushed_is_a_secret_in_the_cluster(
     eventually(lambda: is_ready(flux, shop), what="Flux to be ready", within=60)
     assert shop.values("db") == {"password": b"made-up-1"}
 
-    laptop.sealer("set", "db.yaml", "password=made-up-2", *KEY)
-    laptop.commit()
+    laptop.sealer("set", "db.yaml", "password=made-up-2", "--commit")
     laptop.push()
     flux.look(namespace=shop.name)
     eventually(lambda: shop.values("db") == {"password": b"made-up-2"}, what="the new value")
@@ -143,7 +141,7 @@ def test_waiting_flux_fails_at_once_and_says_why_where_nothing_can_be_opened(
     shop: Namespace, laptop: Laptop, flux: Flux, url: str
 ) -> None:
     lost = UnsealingKey.generate().public
-    (laptop.repository.root / "lost.pem").write_text(lost.to_pem())
+    laptop.repository.save("lost.pem", lost.to_pem())
     create(laptop, shop, "--from-literal=password=made-up-4", "--sealing-key", "lost.pem")
     laptop.push()
     flux.follow(url, namespace=shop.name, spec={**WAITING, "timeout": "1h"})
@@ -206,27 +204,23 @@ def test_transient_failure_is_waited_for(
 
 
 def test_renewed_key_resealed_and_pushed_leaves_the_secret_untouched(
-    shop: Namespace, laptop: Laptop, flux: Flux, url: str, newer: UnsealingKey
+    shop: Namespace, laptop: Laptop, flux: Flux, url: str
 ) -> None:
-    first = shop.api.request("GET", f"{SECRETS}/unsealing-key-1")
-    assert first.status == 200
     create(laptop, shop, "--from-literal=password=made-up-6")
-    text = laptop.read("db.yaml")
     laptop.push()
     flux.follow(url, namespace=shop.name, spec=WAITING)
     shop.opened("db")
     before = shop.get("Secret", "db")["metadata"]
-    eventually(lambda: "rewrapped" in shop.get("SealedSecret", "db")["status"], what="an offer")
-
-    assert "1 file, 1 object on" in laptop.sealer("reseal")
-    assert newer.id not in text
-    assert newer.id in laptop.read("db.yaml")
-    laptop.commit()
-    laptop.push()
-    flux.look(namespace=shop.name)
-    opened = shop.opened("db", generation=2)
-    assert opened["status"]["keys"] == [newer.id]
-    after = shop.get("Secret", "db")["metadata"]
+    with renewed(shop) as newer:
+        assert newer.id not in laptop.read("db.yaml")
+        eventually(lambda: "rewrapped" in shop.get("SealedSecret", "db")["status"], what="an offer")
+        assert "1 file, 1 object on" in laptop.sealer("reseal", "--commit")
+        assert newer.id in laptop.read("db.yaml")
+        laptop.push()
+        flux.look(namespace=shop.name)
+        opened = shop.opened("db", generation=2)
+        assert opened["status"]["keys"] == [newer.id]
+        after = shop.get("Secret", "db")["metadata"]
     assert (after["uid"], after["resourceVersion"]) == (before["uid"], before["resourceVersion"])
 
 
@@ -239,7 +233,7 @@ def test_what_is_deleted_from_git_is_pruned_and_its_secret_goes_with_it(
 ) -> None:
     kubernetes_controllers.restart()  # it learns of our kinds
     create(laptop, shop, "--from-literal=password=made-up-7")
-    create(laptop, shop, "--from-literal=password=made-up-8", name="kept")
+    create(laptop, shop, "--from-literal=password=made-up-8", file="kept.yaml")
     laptop.push()
     flux.follow(url, namespace=shop.name, spec=WAITING)
     shop.opened("db")
@@ -250,6 +244,55 @@ def test_what_is_deleted_from_git_is_pruned_and_its_secret_goes_with_it(
     eventually(lambda: not shop.exists("SealedSecret", "db"), what="Flux to prune it")
     eventually(lambda: not shop.exists("Secret", "db"), what="its Secret to be collected")
     assert shop.values("kept") == {"password": b"made-up-8"}
+
+
+def test_example_is_what_flux_takes(shop: Namespace, laptop: Laptop, flux: Flux, url: str) -> None:
+    laptop.repository.save("apps/shop/README.md", "Applied by Flux.\n")
+    create(laptop, shop, "--from-literal=password=made-up-9", file="apps/shop/db.yaml")
+    laptop.push()
+    text = (EXAMPLES / "05-flux" / "flux.yaml").read_text()
+    assert "https://git.example/shop.git" in text
+    text = text.replace("https://git.example/shop.git", url)
+    text = text.replace("namespace: flux-system", f"namespace: {shop.name}")
+    shop.api.kubectl("apply", "--server-side", "-f", "-", stdin=text)
+    eventually(
+        lambda: flux.ready(namespace=shop.name, name="shop")[0] == "True",
+        what="Flux to be ready",
+        within=60,
+    )
+    assert shop.values("db") == {"password": b"made-up-9"}
+
+
+def test_workload_rolls_when_a_value_changes_and_not_when_it_is_resealed(
+    shop: Namespace, laptop: Laptop, flux: Flux, url: str
+) -> None:
+    shutil.copytree(EXAMPLES / "04-kustomize" / "shop" / "base", laptop.repository.root / "app")
+    literals = ("--from-literal=username=made-up-a", "--from-literal=password=made-up-10")
+    create(laptop, shop, *literals, file="app/db.yaml")
+    laptop.commit()
+    laptop.push()
+    flux.follow(url, namespace=shop.name, spec={"path": "./app"})
+    shop.opened("db")
+
+    def deployment() -> int:
+        path = f"/apis/apps/v1/namespaces/{shop.name}/deployments/web"
+        return int(shop.api.request("GET", path).body["metadata"]["generation"])
+
+    def applied(generation: int) -> bool:
+        flux.look(namespace=shop.name)
+        return bool(shop.opened("db", generation=generation))
+
+    eventually(lambda: deployment() == 1, what="the Deployment")
+    with renewed(shop):
+        eventually(lambda: "rewrapped" in shop.get("SealedSecret", "db")["status"], what="an offer")
+        laptop.sealer("reseal", "--commit")
+        laptop.push()
+        assert applied(2)
+        assert deployment() == 1
+        laptop.sealer("set", "app/db.yaml", "password=made-up-11", "--commit")
+        laptop.push()
+        assert applied(3)
+        eventually(lambda: deployment() == 2, what="the Deployment to roll")
 
 
 def test_shared_secret_comes_from_git_like_a_secret(
