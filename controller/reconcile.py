@@ -42,6 +42,9 @@ from sealer.opening import Opened, produce_shared, unseal
 from sealer.resealing import rewrap, stale_entries, used_entries
 
 KIND = "SealedSecret"
+MAX_OFFERS = 32
+"""Entries of one object that are offered rewrapped at a time, 1.7 kB each: a status must fit into
+etcd's 1.5 MiB beside a spec of 1.4 MiB. Once these are resealed and applied, the next are offered."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -309,7 +312,7 @@ def _stale(sealed: SealedSecret, keyring: Keyring, settings: Settings) -> tuple[
     newest = keyring.newest()
     if newest is None or not settings.offer_rewrapped:
         return ()
-    return stale_entries(sealed, newest=newest.id, own=frozenset(keyring.unwrappers))
+    return stale_entries(sealed, newest=newest.id, own=frozenset(keyring.unwrappers))[:MAX_OFFERS]
 
 
 def _describe(opened: Opened) -> str:

@@ -107,9 +107,14 @@ class ClusterOffers:
                 hint="when what is committed has been applied, run this again",
             )
         offered = _offered(live)
-        for entry_id in stale:
-            self._check(offered.get(entry_id, ()), entry_id)
-        new = {entry_id: offered[entry_id] for entry_id in stale}
+        new = {entry_id: offered[entry_id] for entry_id in stale if entry_id in offered}
+        if not new:
+            raise Unavailable(
+                f"the controller does not offer it on key {self.newest} yet",
+                hint="`kubectl describe` the SealedSecret; if it is open, try again",
+            )
+        for entry_id, recipients in new.items():
+            self._check(recipients, entry_id)
         resealed = with_recipients(sealed, new, dropped=self.own)
         decode(resealed)  # what came from outside is held to the form that everything is held to
         return resealed

@@ -523,6 +523,19 @@ def test_nothing_is_offered_where_the_setting_says_so() -> None:
     assert decided.status.rewrapped == {}
 
 
+def test_no_more_is_offered_at_a_time_than_a_status_has_room_for_and_that_is_done() -> None:
+    made = SealedSecret.read(sealed())
+    for number in range(40):
+        made = with_items(made, {f"k{number}": b"0000"}, to=[FIRST.public], now=NOW)
+    cluster = Cluster()
+    cluster.converge(made.to_manifest(), keyring(FIRST, SECOND))
+    assert len(made.seals) == 41
+    assert len(cluster.status.rewrapped) == 32
+    counting = CountingKey(FIRST)
+    cluster.converge(made.to_manifest(), keyring(FIRST, SECOND, counting=counting))
+    assert counting.count == 0
+
+
 def test_newer_key_is_something_to_do_once() -> None:
     cluster = Cluster()
     cluster.converge(sealed(), KEYS)

@@ -164,3 +164,13 @@ def test_recipients_are_copied_as_they_are() -> None:
     wrapped = offer()
     copied = reseal(live(offered=wrapped)).seals[ENTRY].recipients[0]
     assert copied == Recipient(NEW.id, wrapped[ENTRY][0]["wrapped"])
+
+
+def test_what_is_not_offered_yet_is_left_for_the_next_time() -> None:
+    more = with_items(SEALED, {"b": b"made-up"}, to=[OLD.public], now=NOW)
+    offers = ClusterOffers(Objects(live(more)), KEYS, KEYS[1])
+    resealed = offers.resealed(more, list(more.seals))
+    on_newest = {
+        name for name, entry in resealed.seals.items() if entry.recipients[0].key == NEW.id
+    }
+    assert on_newest == {ENTRY}
