@@ -44,7 +44,7 @@ from sealer.resealing import rewrap, stale_entries, used_entries
 KIND = "SealedSecret"
 MAX_OFFERS = 32
 """Entries of one object that are offered rewrapped at a time, 1.7 kB each: a status must fit into
-etcd's 1.5 MiB beside a spec of 1.4 MiB. Once these are resealed and applied, the next are offered."""
+etcd's 1.5 MiB beside a spec of 1.4 MiB. Once these are resealed and applied, others are offered."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
