@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 # A developer's own configuration (signing, hooks, templates) is no part of a test.
-_ENVIRONMENT = {
+ENVIRONMENT = {
     "GIT_CONFIG_GLOBAL": os.devnull,
     "GIT_CONFIG_SYSTEM": os.devnull,
     "GIT_AUTHOR_NAME": "Test",
@@ -38,7 +38,7 @@ class Repository:
         done = subprocess.run(
             ["git", "-c", "protocol.file.allow=always", *arguments],
             cwd=self.root,
-            env=environment | _ENVIRONMENT,
+            env=environment | ENVIRONMENT,
             capture_output=True,
             check=False,
         )

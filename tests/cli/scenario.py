@@ -6,6 +6,7 @@ r"""Runs a scenario: a text file with commands, what is expected of them, and th
     $ sealer seal a.yaml > b.yaml     runs the command in-process, which must succeed
     !3 sealer seal - < a.yaml         must fail with this exit code
     reveal sealer unseal b.yaml       as `$`, and may print what was planted
+    git add a.yaml                    Git itself, without anybody's settings; must succeed
     stdout: REGEX                     of the last command; also `stderr:`, `file b.yaml:`
     no stdout: REGEX                  (`.` for nothing at all)
     plaintext a                       this file may hold what was planted
@@ -24,6 +25,7 @@ import os
 import re
 import shlex
 import shutil
+import subprocess
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -33,6 +35,7 @@ import pytest
 from sealer.cli import main
 from tests.canary import MARKERS, Canary
 from tests.cli import keys
+from tests.git_repository import ENVIRONMENT as GIT_ENVIRONMENT
 
 _FILE = re.compile(r"^-- (?P<name>\S+) --\n", re.MULTILINE)
 _RUN = re.compile(r"(?:\$|reveal|!(?P<code>\d+)) (?P<line>.*)")
@@ -85,6 +88,8 @@ class Scenario:
     def _take(self, step: str) -> None:
         if match := _RUN.fullmatch(step):
             self._run(match["line"], int(match["code"] or 0), reveals=step.startswith("reveal"))
+        elif step.startswith("git "):
+            self._last = Result(0, git(*shlex.split(step)[1:]), b"")
         elif match := _EXPECT.fullmatch(step):
             self._expect(match)
         else:
@@ -156,6 +161,8 @@ def run(arguments: list[str], *, stdin: bytes, environment: dict[str, str]) -> R
         for name in [name for name in os.environ if name.startswith("SEALER_")]:
             patch.delenv(name)
         patch.setenv("KUBECONFIG", "nowhere")  # no scenario meets a developer's own cluster
+        for name, value in GIT_ENVIRONMENT.items():
+            patch.setenv(name, value)
         for name, value in environment.items():
             patch.setenv(name, value)
         patch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(stdin), encoding="utf-8"))
@@ -164,3 +171,12 @@ def run(arguments: list[str], *, stdin: bytes, environment: dict[str, str]) -> R
         code = main(arguments)
         sys.stdout.flush()
         return Result(code, out.getvalue(), err.getvalue())
+
+
+def git(*arguments: str) -> bytes:
+    """Run Git in the current directory, and return what it prints."""
+    done = subprocess.run(
+        ["git", *arguments], env=os.environ | GIT_ENVIRONMENT, capture_output=True, check=False
+    )
+    assert done.returncode == 0, done.stderr.decode()
+    return done.stdout
