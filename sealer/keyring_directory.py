@@ -169,9 +169,21 @@ class KeyringDirectory:
         """
         with _locked(self.directory):
             keyring = load(self.directory)
+            self._mend_public_files(keyring)
             for change in decide(keyring):
                 keyring = self._carry_out(change, keyring, now)
             return keyring
+
+    def _mend_public_files(self, keyring: Keyring) -> None:
+        """Whoever was killed may have left one behind that says less than is known by now."""
+        for key in keyring.keys:
+            file, text = self.directory / f"{key.id}.pub.pem", _public_text(key)
+            try:
+                current = file.read_bytes() == text
+            except OSError:
+                current = False
+            if not current:
+                files.write(file, text, mode=files.PUBLIC)
 
     def _carry_out(self, change: Change, keyring: Keyring, now: datetime) -> Keyring:
         match change:

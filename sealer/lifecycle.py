@@ -132,7 +132,7 @@ def activate(
     """
     key = keyring.find(prefix)
     if key.record.state is KeyState.ACTIVE:
-        return ()
+        return _left_over(keyring, decision.at)
     activated = decided(key, KeyState.ACTIVE, decision)
     active = keyring.newest()
     if active is not None and active.record.ordinal > key.record.ordinal:
@@ -157,7 +157,7 @@ def retire(keyring: Keyring, prefix: str, decision: Decision) -> tuple[Change, .
     """
     key = keyring.find(prefix)
     if key.record.state is KeyState.RETIRED:
-        return ()
+        return _left_over(keyring, decision.at)
     return _carried_on(keyring, decided(key, KeyState.RETIRED, decision), decision.at)
 
 
@@ -173,7 +173,7 @@ def revoke(keyring: Keyring, prefix: str, decision: Decision) -> tuple[Change, .
     """
     key = keyring.find(prefix)
     if key.record.state is KeyState.REVOKED:
-        return ()
+        return _left_over(keyring, decision.at)
     if not decision.reason:
         raise Refused(
             f"revoking key {key.id} needs a reason",
@@ -253,7 +253,7 @@ def due(
     ]
     if ready:
         return _carried_on(keyring, decided(ready[-1], KeyState.ACTIVE, Decision(at=now)), now)
-    if newest is not None and (left := _retirements(keyring, newest.record.ordinal, now)):
+    if left := _left_over(keyring, now):
         return left
     if not waiting and (newest is None or _is_old(newest, policy, now)):
         return (Make(ordinal=keyring.next_ordinal(), state=KeyState.PENDING),)
@@ -297,6 +297,12 @@ def _carried_on(keyring: Keyring, key: HeldKey, now: datetime) -> tuple[Change, 
     if waiting[-1].record.backed_up_at is None:  # somebody wanted it so
         return (Record(key),)
     return (Record(decided(waiting[-1], KeyState.ACTIVE, Decision(at=now))), Record(key))
+
+
+def _left_over(keyring: Keyring, now: datetime) -> tuple[Change, ...]:
+    """What somebody who was killed did not come to do."""
+    newest = keyring.newest()
+    return () if newest is None else _retirements(keyring, newest.record.ordinal, now)
 
 
 def _waiting(keyring: Keyring) -> list[HeldKey]:

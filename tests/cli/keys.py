@@ -16,7 +16,7 @@ from sealer.crypto.keys import UnsealingKey
 from sealer.keyring import HeldKey, KeyRecord, KeyState
 from sealer.pinned_keys import PinnedKey
 
-_MADE = datetime(2026, 1, 1, tzinfo=UTC)
+MADE = datetime(2026, 1, 1, tzinfo=UTC)
 OLD, NEW, OTHER = (
     UnsealingKey(f"made up for tests: {name}".ljust(32, ".").encode())
     for name in ("old key", "new key", "other key")
@@ -27,10 +27,8 @@ def lay_out(folder: Path) -> list[Path]:
     """Write the key files of a scenario; which of them are private."""
     ring = folder / "ring"
     ring.mkdir(parents=True)
-    _add(
-        ring, OLD, KeyRecord(ordinal=1, state=KeyState.RETIRED, created_at=_MADE, retired_at=_MADE)
-    )
-    _add(ring, NEW, KeyRecord(ordinal=2, state=KeyState.ACTIVE, created_at=_MADE))
+    _add(ring, OLD, KeyRecord(ordinal=1, state=KeyState.RETIRED, created_at=MADE, retired_at=MADE))
+    _add(ring, NEW, KeyRecord(ordinal=2, state=KeyState.ACTIVE, created_at=MADE))
     pinned = PinnedKey(key=NEW.public, state=KeyState.ACTIVE, ordinal=2)
     public = {
         "old": PinnedKey(key=OLD.public),
@@ -38,7 +36,7 @@ def lay_out(folder: Path) -> list[Path]:
         "other": PinnedKey(key=OTHER.public),
         "retired": replace(pinned, state=KeyState.RETIRED),
         "revoked": replace(pinned, state=KeyState.REVOKED),
-        "expired": replace(pinned, not_after=_MADE),
+        "expired": replace(pinned, not_after=MADE),
     }
     for name, key in public.items():
         (folder / f"{name}.pem").write_text(key.to_pem())

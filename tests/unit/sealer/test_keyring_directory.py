@@ -3,6 +3,7 @@ from __future__ import annotations
 import fcntl
 import json
 import threading
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -10,8 +11,9 @@ import pytest
 
 from sealer import keyring_directory
 from sealer.crypto.keys import SealingKey, UnsealingKey
-from sealer.errors import AlreadyExists, FileError, InvalidKey
+from sealer.errors import AlreadyExists, FileError, InvalidKey, Refused
 from sealer.keyring import HeldKey, KeyState
+from sealer.lifecycle import Add
 
 NOW = datetime(2026, 11, 22, 10, 0, 0, tzinfo=UTC)
 LATER = NOW + timedelta(days=30)
@@ -251,3 +253,39 @@ def test_renewals_at_the_same_time_come_one_after_the_other(ring: Path) -> None:
         thread.join()
     retired = [(ordinal, KeyState.RETIRED) for ordinal in range(1, 7)]
     assert _states(ring) == [*retired, (7, KeyState.ACTIVE)]
+
+
+def test_pending_key_is_not_sealed_to_and_changes_no_other(ring: Path, first: HeldKey) -> None:
+    pending = keyring_directory.renew(ring, now=LATER, state=KeyState.PENDING)
+    assert _states(ring) == [(1, KeyState.ACTIVE), (2, KeyState.PENDING)]
+    assert keyring_directory.load(ring).require_newest().id == first.id
+    assert "# state: Pending" in (ring / f"{pending.id}.pub.pem").read_text()
+
+
+def test_public_file_that_is_missing_or_behind_is_put_right_with_the_next_change(
+    ring: Path, first: HeldKey
+) -> None:
+    file = ring / f"{first.id}.pub.pem"
+    right = file.read_text()
+    place = keyring_directory.KeyringDirectory(ring)
+    for wrong in (right.replace("Active", "Retired"), None):
+        file.unlink() if wrong is None else file.write_text(wrong)
+        place.change(lambda _: (), now=LATER)
+        assert file.read_text() == right
+
+
+def test_key_outside_of_the_process_is_not_written(ring: Path, first: HeldKey) -> None:
+    class InAnHsm:
+        id = first.id
+
+        def unwrap(self, wrapped: bytes, *, info: bytes) -> bytes:
+            raise AssertionError(len(wrapped) + len(info))
+
+    place = keyring_directory.KeyringDirectory(ring)
+    key = replace(first, unwrapper=InAnHsm())
+    with pytest.raises(Refused, match="not kept in memory"):
+        place.change(lambda _: (Add(key),), now=LATER)
+
+
+def test_keyring_is_called_by_its_directory(ring: Path) -> None:
+    assert keyring_directory.KeyringDirectory(ring).name == f"{ring}/"

@@ -171,6 +171,19 @@ def test_deciding_twice_changes_nothing_and_keeps_the_first_time_and_reason() ->
     assert lifecycle.activate(ring(ACTIVE), held(1).id, QUIET, needs_backup=True) == ()
 
 
+def test_deciding_again_does_what_a_killed_process_left() -> None:
+    keyring = ring(RETIRED, ACTIVE, ACTIVE)
+    for changes in (
+        lifecycle.activate(keyring, held(3).id, QUIET, needs_backup=True),
+        lifecycle.retire(keyring, held(1).id, QUIET),
+    ):
+        assert states(_after(keyring, changes)) == [RETIRED, RETIRED, ACTIVE]
+
+
+def test_deciding_again_where_no_key_is_active_changes_nothing() -> None:
+    assert lifecycle.retire(ring(RETIRED), held(1).id, QUIET) == ()
+
+
 def test_key_that_is_not_there_cannot_be_decided_about() -> None:
     with pytest.raises(UnknownKey):
         lifecycle.retire(ring(ACTIVE), "0000", QUIET)
