@@ -14,7 +14,6 @@ from datetime import datetime
 
 from sealer.crypto.encoding import encode_base64
 from sealer.errors import InvalidManifest, UsageError
-from sealer.manifests import secret_types
 from sealer.manifests.times import format_time
 from sealer.manifests.validation import check_item_key
 
@@ -171,8 +170,3 @@ def bootstrap_token(
         **{f"usage-bootstrap-{usage}": "true" for usage in usages},
     }
     return {key: text.encode() for key, text in items.items() if text}
-
-
-def bootstrap_name(token: str) -> str:
-    """The only name that the Secret of a bootstrap token can have."""
-    return secret_types.BOOTSTRAP_NAME_PREFIX + token.partition(".")[0]

@@ -78,7 +78,7 @@ def _differences(
 def _says(text: str, at: Found, target: Value) -> bool:
     try:
         found = documents.read(text)
-    except InvalidManifest:
+    except InvalidManifest:  # what went was an anchor that something else repeats
         return False
     return len(found) == len(at.source.documents) and documents.same(found[at.index].value, target)
 
@@ -127,7 +127,8 @@ class _Spec:
 
     def rearranged(self, old: SealedSecret, new: SealedSecret) -> Iterator[Edit]:
         """Both mappings changed; nothing where there are no headings."""
-        seals, items = self._taken_apart(SEALS), self._taken_apart(ITEMS)
+        names = frozenset({*old.encrypted_data, *new.encrypted_data})
+        seals, items = self._taken_apart(SEALS, names), self._taken_apart(ITEMS, frozenset())
         if seals is None or items is None or not seals[1].is_laid_out:
             return
         seals[1].rearrange_seals(old, new)
@@ -135,20 +136,18 @@ class _Spec:
         for place, pieces in (seals, items):
             yield Edit(place.start, place.stop, pieces.text)
 
-    def _taken_apart(self, name: str) -> tuple[slice, Pieces] | None:
+    def _taken_apart(self, name: str, names: frozenset[str]) -> tuple[slice, Pieces] | None:
         member = self._member(name)
         node = _child(self.node, name)
         if member is None or not isinstance(node, MappingNode) or node.anchored or node.flow:
             return None
         start, end = self.around.next_line(member.head), self._end(member)
-        if node.content < start:
-            return None
         found = block.members(self.around, node)
         entries = [
             (entry.name, self.around.line_start(inner.start) - start, inner.after - start)
             for entry, inner in zip(node.entries, found, strict=True)
         ]
-        pieces = Pieces(found[0].column, self.around.layout, self.around.newline)
+        pieces = Pieces(found[0].column, self.around.layout, self.around.newline, names)
         return slice(start, end), pieces.split(self.around.text[start:end], entries)
 
     def _member(self, name: str) -> block.Member | None:

@@ -55,11 +55,13 @@ class Pieces:
         column: where the keys stand.
         layout: how new entries are indented.
         newline: what new lines end in.
+        names: items whose names are headings where they stand in a comment alone.
     """
 
     column: int = 0
     layout: Layout = field(default_factory=Layout)
     newline: str = "\n"
+    names: frozenset[str] = frozenset()
     found: list[Piece] = field(default_factory=list)
 
     def split(self, text: str, entries: Iterable[tuple[str, int, int]]) -> Self:
@@ -67,10 +69,10 @@ class Pieces:
         found: list[Piece] = []
         position = 0
         for name, start, end in entries:
-            found += _lines(text[position:start], self.column)
+            found += self._lines(text[position:start])
             found.append(Piece(Kind.ENTRY, text[start:end], name))
             position = end
-        return replace(self, found=[*found, *_lines(text[position:], self.column)])
+        return replace(self, found=[*found, *self._lines(text[position:])])
 
     @property
     def text(self) -> str:
@@ -159,6 +161,16 @@ class Pieces:
         margin = " " * self.column
         return Piece(kind, "".join(f"{margin}{line}{self.newline}" for line in lines), name)
 
+    def _lines(self, text: str) -> Iterator[Piece]:
+        for line in text.splitlines(keepends=True):
+            match = _HEADING.fullmatch(line.rstrip("\r\n"))
+            if not line.strip():
+                yield Piece(Kind.BLANK, line)
+            elif match and match["name"] in self.names:
+                yield Piece(Kind.HEADING, line, match["name"])
+            else:
+                yield Piece(Kind.OTHER, line)
+
 
 def dump(value: Data) -> str:
     """One YAML document as `documents.dump` writes it, a SealedSecret in paragraphs.
@@ -210,14 +222,3 @@ def _spec(spec: Mapping[str, Data], sealed: SealedSecret) -> str:
 
 def _users(sealed: SealedSecret, entry_id: str) -> list[str]:
     return sorted(k for k, item in sealed.encrypted_data.items() if item.startswith(f"{entry_id}:"))
-
-
-def _lines(text: str, column: int) -> Iterator[Piece]:
-    for line in text.splitlines(keepends=True):
-        match = _HEADING.fullmatch(line.rstrip("\r\n"))
-        if not line.strip():
-            yield Piece(Kind.BLANK, line)
-        elif match and match.start("name") == column + len("# "):
-            yield Piece(Kind.HEADING, line, match["name"])
-        else:
-            yield Piece(Kind.OTHER, line)

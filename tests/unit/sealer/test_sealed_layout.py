@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime
+from textwrap import indent
 
 import pytest
 from hypothesis import given, settings
@@ -16,6 +18,7 @@ from sealer.crypto.scope import Scope
 from sealer.editing import Alteration, alter
 from sealer.errors import InvalidManifest
 from sealer.manifests import documents
+from sealer.manifests.documents import Data
 from sealer.manifests.models import Metadata, SealedSecret, Secret
 from sealer.revising_text import revise
 from sealer.sealing import seal
@@ -133,9 +136,9 @@ def test_the_last_item_takes_the_mappings_with_it_and_the_first_brings_them() ->
 def test_comments_of_users_stay_where_they_are() -> None:
     text = _text("a", "b").replace("    # b\n", "    # ours\n    # b\n")
     text = text.replace("    b:\n", "    # theirs\n    b:\n")
-    outline = _outline(_done(text, put=("a", "ab"), gone=("b",)))
-    assert "    # ours\n" in outline
-    assert "    # theirs\n" in outline
+    outline = _outline(_done(text, put=("a", "ab")))
+    assert "    # ab\n\n    ENTRY\n\n    # ours\n    # b\n" in outline
+    assert "    ab:\n      ITEM\n\n    # theirs\n    b:\n" in outline
 
 
 def test_a_heading_that_somebody_removed_comes_back() -> None:
@@ -143,11 +146,13 @@ def test_a_heading_that_somebody_removed_comes_back() -> None:
     assert "    # a\n    ENTRY\n\n    # b\n" in _outline(_done(text, put=("a",)))
 
 
-@pytest.mark.parametrize("ending", ["", "...\n", "---\nkind: ConfigMap\n", "# the end\n"])
+@pytest.mark.parametrize(
+    "ending", ["", "\n", "\n...\n", "\n---\nkind: ConfigMap\n", "\n# the end\n"]
+)
 def test_a_file_without_a_template_ends_as_it_did(ending: str) -> None:
-    text = _text("a").partition("  template:\n")[0].rstrip("\n") + "\n" + ending
+    text = _text("a").partition("  template:\n")[0].rstrip("\n") + ending
     changed = _done(text, put=("a", "b"))
-    assert changed.endswith(ending)
+    assert changed.endswith(ending.lstrip("\n"))
     assert set(opening.open_items(_found(changed).sealed(), {_KEY.id: _KEY})) == {"a", "b"}
 
 
@@ -160,11 +165,92 @@ def test_what_is_not_laid_out_so_is_edited_as_it_is() -> None:
     assert '"c": "' in _done(as_json, put=("c",))
 
 
-def test_what_an_anchor_shares_is_refused_with_its_line() -> None:
-    text = documents.dump(_sealed("a").to_manifest()).replace("seals:", "seals: &shared")
-    with pytest.raises(InvalidManifest) as caught:
-        _done(text + "  other: *shared\n".replace("  other", "status"), put=("a",))
-    assert caught.value.file.startswith("a.yaml:")
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("    a:\n      ", "    a: "),
+        ("  seals:\n", "  seals: &seals\n"),
+        ("spec:\n", "spec: &spec\n"),
+        ("    # a\n", "    # somebody's own\n    # a\n"),
+        ("    # b\n\n", ""),
+    ],
+    ids=["values beside their names", "an anchor", "an anchor above", "a comment", "no heading"],
+)
+@pytest.mark.parametrize(
+    ("put", "gone"), [(("a", "c"), ()), ((), ("b",)), ((), ("a", "b"))], ids=["put", "gone", "all"]
+)
+def test_what_is_laid_out_almost_so_says_what_it_should(
+    old: str, new: str, put: tuple[str, ...], gone: tuple[str, ...]
+) -> None:
+    text = _text("a", "b")
+    assert old in text
+    changed = _done(text.replace(old, new), put=put, gone=gone)
+    keys = ({"a", "b"} | set(put)) - set(gone)
+    assert set(opening.open_items(_found(changed).sealed(), {_KEY.id: _KEY})) == keys
+    assert ("somebody's own" in changed) is ("somebody's own" in new and bool(keys))
+
+
+def test_flow_style_inside_of_the_layout_is_edited_as_it_is() -> None:
+    text = _text("a")
+    head, _, rest = text.partition("  encryptedData:\n")
+    item, _, tail = rest.partition("\n\n")
+    flow = f"{head}  encryptedData: {{{item.strip()}}}\n{tail}"
+    assert set(_found(_done(flow, put=("b",))).sealed().encrypted_data) == {"a", "b"}
+
+
+def test_a_spec_in_flow_style_is_edited_as_it_is() -> None:
+    text = f"{_text('a').partition('spec:')[0]}spec: {{scope: strict}} # ours\n"
+    changed = _done(text, put=("a",))
+    assert changed.count("\n") == text.count("\n")
+    assert list(_found(changed).sealed().encrypted_data) == ["a"]
+
+
+def test_an_object_through_an_alias_is_refused() -> None:
+    text = f"kind: List\nitems:\n- &one\n{indent(_text('a'), '  ')}- *one\n"
+    at = list(Source.read("a.yaml", text).objects())[1]
+    new = alter(at.sealed(), Alteration(removed=["a"]), to=(), now=_NOW)
+    with pytest.raises(InvalidManifest, match="shares this with another place"):
+        revise(at, new)
+
+
+@pytest.mark.parametrize("dump", [documents.dump, sealed_layout.dump])
+@pytest.mark.parametrize(("put", "gone"), [(("a",), ()), ((), ("a",))], ids=["put", "gone"])
+def test_what_an_anchor_shares_is_refused_with_its_line(
+    dump: Callable[[Data], str], put: tuple[str, ...], gone: tuple[str, ...]
+) -> None:
+    text = dump(_sealed("a").to_manifest()).replace("seals:", "seals: &shared")
+    with pytest.raises(InvalidManifest, match="shares this with another place") as caught:
+        _done(text + "status: *shared\n", put=put, gone=gone)
+    assert re.fullmatch(r"a\.yaml:[0-9]+", caught.value.file)
+
+
+def test_templates_change_one_by_one_and_go_together() -> None:
+    sealed = replace(
+        _sealed("a"), template=replace(_sealed("a").template, data={"U": "x", "V": "y"})
+    )
+    text = sealed_layout.dump(sealed.to_manifest()).replace("    data:\n", "    data: # ours\n")
+    at = _found(text)
+    for templates in ({"U": "x", "V": "z"}, {"V": "y"}, {"U": "x", "V": "y", "W": "{{ a }}"}):
+        new = alter(at.sealed(), Alteration(templates=templates), to=(), now=_NOW)
+        assert "    data: # ours\n" in revise(at, new)
+        assert _found(revise(at, new)).sealed() == new
+    new = alter(at.sealed(), Alteration(templates={}), to=(), now=_NOW)
+    assert "data:" not in revise(at, new).partition("template:")[2]
+
+
+def test_an_entry_without_items_goes_with_the_next_change() -> None:
+    head, _, rest = _text("a").partition("  encryptedData:\n")
+    at = _found(f"{head}  template:{rest.partition('  template:')[2]}")
+    new = alter(at.sealed(), Alteration(templates={"U": "x"}), to=(), now=_NOW)
+    assert "seals:" not in revise(at, new)
+
+
+def test_an_object_in_a_list_is_laid_out_too() -> None:
+    text = f"kind: List\nitems:\n- kind: A\n-\n{indent(_text('a'), '  ')}"
+    changed = _done(text, put=("b",))
+    assert re.search(
+        r"^      # a\n(      .*\n)+\n      # b\n      [a-z2-7]{8}:$", changed, re.MULTILINE
+    )
 
 
 def test_other_documents_and_malformed_ones_are_dumped_as_ever() -> None:
