@@ -152,8 +152,8 @@ def _generic(arguments: Generic, terminal: Terminal) -> None:
             "are those of kubectl",
         )
 
-    def read() -> Mapping[str, bytes]:
-        return sources.read(about=arguments.about, terminal=terminal)
+    def read(about: str) -> Mapping[str, bytes]:
+        return sources.read(about=about, terminal=terminal)
 
     create(arguments, read, type_=arguments.type or OPAQUE, terminal=terminal)
 
@@ -192,14 +192,14 @@ def _docker_registry(arguments: DockerRegistry, terminal: Terminal) -> None:
     if bool(sources.files) == bool(arguments.docker_username):
         raise UsageError("either --docker-username or --from-file")
 
-    def read() -> Mapping[str, bytes]:
+    def read(about: str) -> Mapping[str, bytes]:
         if sources.files:
-            return sources.read(about=arguments.about, terminal=terminal)
+            return sources.read(about=about, terminal=terminal)
         password = secret_text(
             arguments.docker_password,
             from_stdin=arguments.docker_password_stdin,
             flag="--docker-password",
-            about=arguments.about,
+            about=about,
             terminal=terminal,
         )
         login = creation.docker_config(
@@ -226,7 +226,7 @@ sealer create tls web -n shop --sealing-key shop.pem --cert web.crt --key web.ke
 def _tls(arguments: Tls, terminal: Terminal) -> None:
     """A certificate and its private key."""
 
-    def read() -> Mapping[str, bytes]:
+    def read(_: str) -> Mapping[str, bytes]:
         return {"tls.crt": read_bytes(arguments.cert), "tls.key": read_bytes(arguments.key)}
 
     create(arguments, read, type_=secret_types.TLS, terminal=terminal)
@@ -244,7 +244,7 @@ sealer create ssh-auth deploy -n shop --sealing-key shop.pem --key id_ed25519 -w
 def _ssh_auth(arguments: SshAuth, terminal: Terminal) -> None:
     """An SSH private key."""
 
-    def read() -> Mapping[str, bytes]:
+    def read(_: str) -> Mapping[str, bytes]:
         return {"ssh-privatekey": read_bytes(arguments.key)}
 
     create(arguments, read, type_=secret_types.SSH_AUTH, terminal=terminal)
@@ -269,12 +269,12 @@ sealer create basic-auth admin -n shop --sealing-key shop.pem --username admin -
 def _basic_auth(arguments: BasicAuth, terminal: Terminal) -> None:
     """A user name and a password."""
 
-    def read() -> Mapping[str, bytes]:
+    def read(about: str) -> Mapping[str, bytes]:
         password = secret_text(
             arguments.password,
             from_stdin=arguments.password_stdin,
             flag="--password",
-            about=arguments.about,
+            about=about,
             terminal=terminal,
         )
         return {"username": arguments.username.encode(), "password": password.encode()}
@@ -320,12 +320,12 @@ kubeadm token generate | sealer create bootstrap-token bootstrap-token-abcdef -n
 def _bootstrap_token(arguments: BootstrapToken, terminal: Terminal) -> None:
     """A token with which nodes join a cluster."""
 
-    def read() -> Mapping[str, bytes]:
+    def read(about: str) -> Mapping[str, bytes]:
         token = secret_text(
             arguments.token,
             from_stdin=arguments.token_stdin,
             flag="--token",
-            about=arguments.about,
+            about=about,
             terminal=terminal,
         )
         return creation.bootstrap_token(

@@ -6,7 +6,7 @@ Whatever can be refused is refused before a value is asked for.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import reduce
 from pathlib import Path
@@ -16,13 +16,13 @@ import click
 
 from sealer import files
 from sealer.cli import commits, hidden, options
-from sealer.cli.commits import CommitWish, Deed
+from sealer.cli.commits import CommitWish, Deed, PlannedCommit
 from sealer.cli.connecting import Wish
 from sealer.cli.inputs import read_bytes
 from sealer.cli.item_values import typed, warn_of_literals
 from sealer.cli.options import Command, Decorator, Function
 from sealer.cli.output import Destination, Terminal, refuse_existing
-from sealer.cli.recipients import recipients_for
+from sealer.cli.recipients import Recipients, recipients_for
 from sealer.crypto.scope import Kind, Scope
 from sealer.decoding import binding_of
 from sealer.errors import UsageError
@@ -59,15 +59,10 @@ class Arguments:
     commit_: bool
     message: str
 
-    @property
-    def about(self) -> str:
-        """Namespace and name, as far as they are given."""
-        return qualified(Metadata(namespace=self.namespace, name=self.name))
-
 
 _Given = TypeVar("_Given", bound=Arguments)
-Read = Callable[[], Mapping[str, bytes]]
-"""Gives the items; may ask for them."""
+Read = Callable[[str], Mapping[str, bytes]]
+"""Gives the items of an object of this name; may ask for them."""
 
 _COMMON: tuple[Decorator, ...] = (
     click.argument("name"),
@@ -137,13 +132,9 @@ def create(arguments: Arguments, read: Read, *, type_: str, terminal: Terminal) 
         AlreadyExists: the file is there, and `--force` is not given.
         SealerError: as `sealing.seal`.
     """
-    now = datetime.now(UTC)
     path = None if arguments.destination is None else Path(arguments.destination)
-    wish = CommitWish(commit=arguments.commit_, message=arguments.message)
-    if wish.commit and path is None:
-        raise UsageError("--commit is for files", hint="add -w FILE")
-    refuse_existing([path] if path else [], force=arguments.force)
-    planned = commits.plan(wish, [path] if path else [], modified=True)
+    planned = _planned(arguments, path)
+    now = datetime.now(UTC)
     to = recipients_for(
         path,
         sealing_keys=arguments.sealing_keys,
@@ -151,27 +142,18 @@ def create(arguments: Arguments, read: Read, *, type_: str, terminal: Terminal) 
         cluster=Wish(kubeconfig=arguments.kubeconfig, context=arguments.context),
         like=arguments.like,
     )
+    frame = _frame(arguments, to, type_=type_)
+    secret = replace(frame, data=read(qualified(frame.metadata)))
     scope = to.scope_or(arguments.scope)
-    metadata = Metadata(
-        namespace=to.namespace_or(arguments.namespace),
-        name=arguments.name,
-        labels=_pairs(arguments.labels, "--label"),
-        annotations=_pairs(arguments.annotations, "--annotation"),
-    )
-    _check_place(metadata, scope=scope, type_=type_)
-    secret = Secret(metadata=metadata, data=dict(read()), type=type_, immutable=arguments.immutable)
-    shared = None
-    if arguments.kind is Kind.SHARED_SECRET:
-        shared = SharedSecret(metadata=Metadata(namespace=metadata.namespace, name=metadata.name))
-    sealed = seal(secret, to=to.keys, scope=scope, now=now, shared=shared)
+    sealed = seal(secret, to=to.keys, scope=scope, now=now, shared=_shared(arguments, secret))
     text = values_text([sealed.to_manifest()], arguments.output_format)
     if path is not None:
         files.make_folder(path.parent)
     Destination(arguments.destination, arguments.force).put(text, terminal=terminal)
     if path is not None:
-        items = ", ".join(sealed.encrypted_data)
-        note = f"{path}: {sealed}: {items} sealed to {to}"
-        deed = Deed(command="create", summary=f"create {qualified(metadata)}", details=[note])
+        note = f"{path}: {sealed}: {', '.join(sealed.encrypted_data)} sealed to {to}"
+        summary = f"create {qualified(sealed.metadata)}"
+        deed = Deed(command="create", summary=summary, details=[note])
         commits.tell(planned, [path], deed, note=note, terminal=terminal)
 
 
@@ -207,9 +189,35 @@ def secret_text(
         raise UsageError(f"what {flag} gives is no UTF-8 text") from None
 
 
-def _check_place(metadata: Metadata, *, scope: Scope, type_: str) -> None:
-    binding_of(SealedSecret(metadata=metadata, scope=scope))
+def _planned(arguments: Arguments, path: Path | None) -> PlannedCommit | None:
+    wish = CommitWish(commit=arguments.commit_, message=arguments.message)
+    if wish.commit and path is None:
+        raise UsageError("--commit is for files", hint="add -w FILE")
+    if arguments.like and path is not None:
+        raise UsageError("--for is for standard output; a file is where it is")
+    paths = [] if path is None else [path]
+    refuse_existing(paths, force=arguments.force)
+    return commits.plan(wish, paths, modified=True)
+
+
+def _frame(arguments: Arguments, to: Recipients, *, type_: str) -> Secret:
+    """The Secret without its values, at a place where it can be sealed."""
+    metadata = Metadata(
+        namespace=to.namespace_or(arguments.namespace),
+        name=arguments.name,
+        labels=_pairs(arguments.labels, "--label"),
+        annotations=_pairs(arguments.annotations, "--annotation"),
+    )
+    binding_of(SealedSecret(metadata=metadata, scope=to.scope_or(arguments.scope)))
     secret_types.check_type_allowed(type_, namespace=metadata.namespace)
+    return Secret(metadata=metadata, data={}, type=type_, immutable=arguments.immutable)
+
+
+def _shared(arguments: Arguments, secret: Secret) -> SharedSecret | None:
+    if arguments.kind is not Kind.SHARED_SECRET:
+        return None
+    place = Metadata(namespace=secret.metadata.namespace, name=secret.metadata.name)
+    return SharedSecret(metadata=place)
 
 
 def _pairs(texts: Sequence[str], option: str) -> dict[str, str]:
