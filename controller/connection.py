@@ -170,7 +170,7 @@ def _text(path: Path, fields: Fields, name: str) -> str:
     data, file = fields.optional_text(f"{name}-data"), fields.optional_text(name)
     if data:
         try:
-            return base64.b64decode(data).decode("ascii")
+            return base64.b64decode(data, validate=True).decode("ascii")
         except (binascii.Error, UnicodeDecodeError):
             raise UsageError("not base64 of a PEM text", key=f"{name}-data") from None
     return _read(path.parent / file) if file else ""

@@ -56,12 +56,15 @@ def prepare(api: ApiServer, namespace: str, objects: int) -> None:
 def bare(api: ApiServer, namespace: str, objects: int) -> Result:
     """Measure the floor: a client that makes the same two writes and nothing else."""
 
+    sealed = f"{GROUP}/namespaces/{namespace}/sealedsecrets"
+
     async def work(client: Api) -> float:
-        path = f"{GROUP}/namespaces/{namespace}/sealedsecrets"
-        items = (await client.request("GET", path)).body["items"]
-        began = time.perf_counter()
+        items = (await client.request("GET", sealed)).body["items"]
+        watch = Stopwatch(client, namespace, sealed)
+        waiting = asyncio.create_task(watch.run(objects))
+        await watch.connected.wait()
         await for_all(items, lambda item: _write(client, item))
-        return time.perf_counter() - began
+        return await waiting
 
     before = time.process_time()
     seconds = asyncio.run(with_api(api.admin, work))
@@ -160,9 +163,9 @@ def requests_per_object(api: ApiServer, namespace: str, objects: int) -> dict[st
     return asked
 
 
-def median(results: list[Result]) -> Result:
-    """The run whose time is in the middle."""
-    return sorted(results, key=lambda result: result.seconds)[len(results) // 2]
+def best(results: list[Result]) -> Result:
+    """The quickest run: what else the machine does can only make one slower."""
+    return min(results, key=lambda result: result.seconds)
 
 
 def _sealed(key: SealingKey, namespace: str, number: int) -> Object:
