@@ -10,8 +10,12 @@ from __future__ import annotations
 
 import os
 import re
+import signal
 import subprocess
 import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import cast
 
@@ -116,23 +120,40 @@ def run_with_hooks(directory: Path, *arguments: str) -> tuple[int, str]:
         GitError: there is no Git.
     """
     own = {name: os.environ.get(name, "") for name in ("LC_ALL", "LANGUAGE")}
-    try:
-        wrapper = _git().execute(
-            ["git", "--no-pager", "-C", str(directory), *arguments],
-            as_process=True,
-            env=own,
-            shell=False,
-        )
-    except (git.GitCommandNotFound, OSError):
-        raise _no_git() from None
+    with _interrupts_held_back() as held_back:
+        try:
+            wrapper = _git().execute(
+                ["git", "--no-pager", "-C", str(directory), *arguments],
+                as_process=True,
+                env=own,
+                shell=False,
+            )
+        except (git.GitCommandNotFound, OSError):
+            raise _no_git() from None
     process = cast("subprocess.Popen[bytes]", wrapper.proc)
     try:
+        if held_back:
+            signal.raise_signal(signal.SIGINT)
         printed, said = process.communicate()
     except BaseException:
         process.terminate()  # not killed: it removes its lock files
         process.wait()  # not for its output, which a hook that is left over could hold open
         raise
     return process.returncode, (printed + said).decode(errors="backslashreplace")
+
+
+@contextmanager
+def _interrupts_held_back() -> Iterator[list[int]]:
+    """Between its start and our knowing of it nobody could end a process: interrupts wait here."""
+    if threading.current_thread() is not threading.main_thread():
+        yield []  # only the main thread is ever interrupted
+        return
+    came: list[int] = []
+    usual = signal.signal(signal.SIGINT, lambda number, _: came.append(number))
+    try:
+        yield came
+    finally:
+        signal.signal(signal.SIGINT, usual)
 
 
 def _command(directory: Path, arguments: tuple[str, ...]) -> list[str]:
