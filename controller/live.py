@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from controller.status import Ref
-from controller.targets import Live
+from controller.targets import Live, Owner
 from sealer.errors import ClusterError
-from sealer.manifests.models import Manifest, SharedSecret
+from sealer.manifests.models import API_VERSION, Manifest, SharedSecret
 from sealer.plaintext import read_secret
 
 FIELD_MANAGER: Final = "sealer"
@@ -74,6 +74,11 @@ def read_live(ref: Ref, item: Object) -> Live:
         secret=read_secret(item) if is_secret else None,
         shared=None if is_secret else SharedSecret.read(item),
         kept=_kept(metadata),
+        owned_by=frozenset(
+            Owner(each["kind"], each["name"], each["uid"])
+            for each in metadata.get("ownerReferences") or ()
+            if each["apiVersion"] == API_VERSION
+        ),
     )
 
 

@@ -261,12 +261,10 @@ def _secret_behind(observed: Observed, desired: Secret, shared: SharedSecret) ->
     if secret is not None and ours & secret.owners:
         gone.append(Delete(ref=secret.ref, uid=secret.uid))
         secret = None
-    owner = Owner(SHARED_SECRET, observed.name, existing.uid if existing else "")
-    return (
-        gone
-        + shared_actions(shared, existing, _owner(observed))
-        + secret_actions(desired, secret, owner)
-    )
+    actions = shared_actions(shared, existing, _owner(observed))
+    stays = existing is not None and not any(isinstance(action, Delete) for action in actions)
+    owner = Owner(SHARED_SECRET, observed.name, existing.uid if existing and stays else "")
+    return gone + actions + secret_actions(desired, secret, owner)
 
 
 def _lost_owners(observed: Observed) -> set[str]:

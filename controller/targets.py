@@ -57,6 +57,7 @@ class Live:
         secret: its content, for a Secret. Only `metadata` and `type` are looked at for ownership.
         shared: its content, for a SharedSecret.
         kept: finalizers and owner references of others, as they stand in its metadata.
+        owned_by: its owners of our own kinds.
     """
 
     ref: Ref
@@ -68,6 +69,14 @@ class Live:
     secret: Secret | None = None
     shared: Shared | None = None
     kept: Manifest = field(default_factory=dict)
+    owned_by: frozenset[Owner] = frozenset()
+
+    def is_left_over(self, owner: Owner) -> bool:
+        """Whether it belongs to a former object of its owner's name, and is only not gone yet."""
+        return any(
+            (each.kind, each.name) == (owner.kind, owner.name) and each.uid != owner.uid
+            for each in self.owned_by
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -111,6 +120,11 @@ def secret_actions(secret: Secret, live: Live | None, owner: Owner) -> list[Acti
     ref = Ref(SECRET, secret.metadata.namespace, secret.metadata.name)
     if live is None or live.secret is None:
         return [Create(ref=ref, manifest=secret_manifest(secret), owner=owner)]
+    if live.is_left_over(owner):
+        return [
+            Delete(ref=ref, uid=live.uid),
+            Create(ref=ref, manifest=secret_manifest(secret), owner=owner),
+        ]
     owned = bool(owner.uid) and owner.uid in live.owners
     annotations = live.secret.metadata.annotations
     if not owned and annotations.get(MANAGED) != _TRUE and annotations.get(PATCH) != _TRUE:
@@ -154,6 +168,11 @@ def shared_actions(shared: Shared, live: Live | None, owner: Owner) -> list[Acti
     desired = shared.to_manifest() | {"metadata": _with_labels(shared.metadata).to_manifest()}
     if live is None or live.shared is None:
         return [Create(ref=ref, manifest=desired, owner=owner)]
+    if live.is_left_over(owner):
+        return [
+            Delete(ref=ref, uid=live.uid),
+            Create(ref=ref, manifest=desired, owner=owner),
+        ]
     if owner.uid not in live.owners and live.shared.metadata.annotations.get(MANAGED) != _TRUE:
         raise NotOwned(
             f"{ref} exists and is not owned by this object",

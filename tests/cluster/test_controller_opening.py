@@ -152,6 +152,17 @@ def test_deleted_shared_secret_comes_back_with_its_values(shop: Namespace) -> No
     assert shop.values("db") == {"password": b"made-up-11"}
 
 
+def test_object_made_anew_does_not_wait_for_the_garbage_collector(shop: Namespace) -> None:
+    before = shop.give("db", {"password": b"made-up-18"})
+    shop.delete("SealedSecret", "db")
+    after = shop.give("db", {"password": b"made-up-19"})
+    assert shop.values("db") == {"password": b"made-up-19"}
+    owner = shop.get("Secret", "db")["metadata"]["ownerReferences"][0]["uid"]
+    assert owner == after["metadata"]["uid"] != before["metadata"]["uid"]
+    events = f"/apis/events.k8s.io/v1/namespaces/{shop.name}/events"
+    assert shop.api.request("GET", events).body["items"] == []
+
+
 @pytest.mark.parametrize(
     "drift",
     [

@@ -3,6 +3,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -61,7 +62,7 @@ class _Cluster(Cluster):
         return self.sealed
 
     async def apply(self, actions: Iterable[Action]) -> dict[Ref, Written]:
-        written = {}
+        written: dict[Ref, Written] = {}
         for action in actions:
             self._ask(f"{type(action).__name__} {action.ref.kind}")
             live = self.objects.get(action.ref)
@@ -73,7 +74,10 @@ class _Cluster(Cluster):
                     raise Changed
                 case Replace() if live is None or _version(live) != action.resource_version:
                     raise Changed
-            item = self.put(action.ref, owned_manifest(action.manifest, action.owner))
+            owner = action.owner
+            if owner is not None and not owner.uid:
+                owner = replace(owner, uid=written[SHARED_REF].uid)
+            item = self.put(action.ref, owned_manifest(action.manifest, owner))
             uid = live["metadata"]["uid"] if live else item["metadata"]["uid"]
             item["metadata"]["uid"] = uid
             written[action.ref] = Written(ref=action.ref, uid=uid, resource_version=_version(item))
@@ -339,6 +343,36 @@ def test_secret_of_somebody_else_is_looked_at_before_writing_from_then_on() -> N
     del world.cluster.objects[SECRET_REF]
     assert world.converge() is True
     assert world.said == [("", "NotOwned"), ("NotOwned", "Opened")]
+
+
+@pytest.mark.parametrize("shared", [False, True], ids=["Secret", "SharedSecret"])
+def test_what_a_former_object_of_the_name_left_is_replaced(shared: bool) -> None:  # noqa: FBT001
+    world = _World()
+    world.engine.see(world.edit(sealed(shared=shared), uid="former"))
+    former = world.engine.known[KEY]
+    world.engine.listener = _Deaf()
+    assert world.converge() is True
+    assert world.engine.known[KEY] is former
+    if shared:
+        world.engine.see_shared(world.cluster.objects[SHARED_REF], gone=False)
+    world.cluster.sealed = None
+    world.engine.see(world.edit(sealed(shared=shared), generation=1))
+    assert world.converge() is True
+    assert [item.reason for item in world.status().conditions] == ["Opened"]
+    ref = SHARED_REF if shared else SECRET_REF
+    owned = world.cluster.objects[ref]["metadata"]
+    assert owned["ownerReferences"][0]["uid"] == UID
+    if shared:
+        (owner,) = world.cluster.objects[SECRET_REF]["metadata"]["ownerReferences"]
+        assert owner["uid"] == owned["uid"]
+
+
+class _Deaf:
+    def converged(self, *_: object) -> None:
+        """Not listen."""
+
+    def failed(self, *_: object) -> None:
+        """Not listen."""
 
 
 def test_mistake_in_the_manifest_waits_for_a_change() -> None:
