@@ -103,15 +103,15 @@ class PlannedCommit:
         return "" if done is None else str(done)
 
     def conclude(self, paths: Sequence[Path], deed: Deed, *, note: str, terminal: Terminal) -> None:
-        """Commit these files, and say what was done, also where committing fails.
+        """Commit these files, and say what was done, also where committing fails or is stopped.
 
         Raises:
             SealerError: as `make`.
         """
         try:
             made = self.make(paths, deed)
-        except SealerError:
-            terminal.note(note)
+        except (SealerError, KeyboardInterrupt, SystemExit):
+            terminal.note(f"{note}{GAP}not committed")
             raise
         terminal.note(f"{note}{GAP}{made}" if made else note)
 
@@ -142,7 +142,9 @@ def plan(
 
 
 def open_for(wish: CommitWish, path: Path) -> PlannedCommit:
-    """A commit in the repository that a file is in, or is going to be; nothing is checked yet.
+    """A commit in the repository of a folder, or of a file that need not be there yet.
+
+    Nothing is checked so far.
 
     Raises:
         GitError: it is in none.
@@ -150,9 +152,10 @@ def open_for(wish: CommitWish, path: Path) -> PlannedCommit:
     """
     from sealer.git.worktree import Worktree  # noqa: PLC0415 - most runs commit nothing
 
-    repository = Repositories().of(path)
+    repository = Repositories().near(str(path))
     template = repository.config.message if repository else MessageTemplate()
-    folder = next(place for place in path.absolute().parents if place.is_dir())
+    around = (path.absolute(), *path.absolute().parents)
+    folder = next(place for place in around if place.is_dir())
     return PlannedCommit(Worktree(folder), wish, template)
 
 

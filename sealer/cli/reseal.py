@@ -139,7 +139,7 @@ def _reseal_and_commit(
     if not outcomes:
         run.note = _summary(run, "")
         return
-    planned = commits.open_for(wish, outcomes[0].path)
+    planned = commits.open_for(wish, Path(arguments.names[0]))
     found: Sorted = sort_for_commit(planned, outcomes)
     run.failures += found.failures
     for outcome in found.to_write:

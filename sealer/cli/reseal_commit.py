@@ -7,14 +7,19 @@ it could commit; it goes along. Other changes are the user's, and their files ar
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from sealer.cli.commits import PlannedCommit
+from sealer.cli.repository import git_root
 from sealer.cli.resealers import Outcome
 from sealer.errors import Refused, SealerError
 from sealer.resealing_text import only_resealed
+
+if TYPE_CHECKING:
+    from sealer.git.worktree import Worktree
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +39,34 @@ class Sorted:
     failures: list[SealerError] = field(default_factory=list)
 
 
+@dataclass(frozen=True, slots=True)
+class _Standing:
+    # Files by where links lead to: what HEAD has of those that differ, and which are ignored.
+    root: Path
+    before: Mapping[Path, bytes | None]
+    ignored: frozenset[Path]
+
+    def is_pending(self, outcome: Outcome) -> bool:
+        """Whether its last change is a reseal that is not committed."""
+        before = self.before.get(_real(outcome))
+        try:
+            return before is not None and only_resealed(before.decode(), outcome.item.text)
+        except UnicodeDecodeError:
+            return False
+
+    def reason_to_leave(self, outcome: Outcome) -> Refused | None:
+        if git_root(outcome.path.parent) != self.root:
+            why, hint = "belongs to another repository", "run it there"
+        elif _real(outcome) in self.ignored:
+            why, hint = "is ignored by Git", "run it without --commit"
+        elif _real(outcome) in self.before and not self.is_pending(outcome):
+            why = "has changes that are not committed"
+            hint = "commit or stash what you changed, and run it again"
+        else:
+            return None
+        return Refused(f"{why}, so it is left as it is", file=outcome.item.name, hint=hint)
+
+
 def sort_for_commit(planned: PlannedCommit, outcomes: Sequence[Outcome]) -> Sorted:
     """Ask Git about every file before the first one is written.
 
@@ -41,47 +74,39 @@ def sort_for_commit(planned: PlannedCommit, outcomes: Sequence[Outcome]) -> Sort
         Refused, UsageError, GitError: nothing can be committed at all, as `check_files` says.
     """
     from sealer.git.commit import check_files  # noqa: PLC0415 - Git is for --commit
-    from sealer.git.history import WORK_TREE, History  # noqa: PLC0415
-    from sealer.git.setup import ignored_files  # noqa: PLC0415
 
-    worktree = planned.worktree
-    history = History(worktree)
-    before = {
-        worktree.root / change.path: change.before
-        for change in history.changed(history.version("HEAD"), WORK_TREE)
-    }
-    ignored = ignored_files(worktree, [outcome.path for outcome in outcomes if outcome.changed])
+    standing = _standing(planned.worktree, outcomes)
     result = Sorted()
     for outcome in outcomes:
-        real = Path(os.path.realpath(outcome.path))
-        is_ours = real not in before or _is_resealed(before[real], outcome)
-        if outcome.changed and real in ignored:
-            result.failures.append(_left(outcome, "is ignored by Git", "run it without --commit"))
-        elif outcome.changed and not is_ours:
-            result.failures.append(
-                _left(
-                    outcome,
-                    "has changes that are not committed",
-                    "commit or stash what you changed, and run it again",
-                )
-            )
+        left = standing.reason_to_leave(outcome)
+        if outcome.changed and left is not None:
+            result.failures.append(left)
         elif outcome.changed:
             result.to_write.append(outcome)
-        elif is_ours and real in before:
+        elif left is None and standing.is_pending(outcome):
             result.earlier.append(outcome)
         else:
             result.unchanged.append(outcome)
     paths = [outcome.path for outcome in (*result.to_write, *result.earlier)]
-    check_files(worktree, paths, branch=planned.wish.branch or None, modified=True)
+    check_files(planned.worktree, paths, branch=planned.wish.branch or None, modified=True)
     return result
 
 
-def _is_resealed(before: bytes | None, outcome: Outcome) -> bool:
-    try:
-        return before is not None and only_resealed(before.decode(), outcome.item.text)
-    except UnicodeDecodeError:
-        return False
+def _standing(worktree: Worktree, outcomes: Sequence[Outcome]) -> _Standing:
+    from sealer.git.history import WORK_TREE, History  # noqa: PLC0415 - Git is for --commit
+    from sealer.git.setup import ignored_files  # noqa: PLC0415
+
+    root = worktree.root
+    history = History(worktree)
+    changes = history.changed(history.version("HEAD"), WORK_TREE)
+    changed = [one.path for one in outcomes if one.changed]
+    inside = [path for path in changed if git_root(path.parent) == root]
+    return _Standing(
+        root=root,
+        before={root / change.path: change.before for change in changes},
+        ignored=ignored_files(worktree, inside),
+    )
 
 
-def _left(outcome: Outcome, why: str, hint: str) -> Refused:
-    return Refused(f"{why}, so it is left as it is", file=outcome.item.name, hint=hint)
+def _real(outcome: Outcome) -> Path:
+    return Path(os.path.realpath(outcome.path))
