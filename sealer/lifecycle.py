@@ -115,6 +115,18 @@ def decided(key: HeldKey, state: KeyState, decision: Decision) -> HeldKey:
     return replace(key, record=_timed(replace(record, state=state), decision.at))
 
 
+def pending(keyring: Keyring) -> HeldKey:
+    """The key that waits to be taken into use: the newest that is pending.
+
+    Raises:
+        Refused: none does.
+    """
+    waiting = _waiting(keyring)
+    if not waiting:
+        raise Refused("there is no pending key", hint="`sealer keys renew --pending` makes one")
+    return waiting[-1]
+
+
 def activate(
     keyring: Keyring, prefix: str, decision: Decision, *, needs_backup: bool
 ) -> tuple[Change, ...]:

@@ -145,8 +145,7 @@ def renew(*, keyring: Path | None, pending: bool, terminal: Terminal) -> None:
     key = keyring_directory.renew(directory, now=datetime.now(UTC), state=state)
     _announce(key, directory, terminal)
     terminal.note(f"it is in no backup yet: sealer keys backup --keyring {directory} -w FILE")
-    after = f"keys activate {key.id[:8]}" if pending else "reseal"
-    terminal.note(f"next: sealer {after} --keyring {directory}")
+    terminal.note(f"next: sealer {'keys activate' if pending else 'reseal'} --keyring {directory}")
 
 
 @options.command(

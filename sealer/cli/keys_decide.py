@@ -53,25 +53,28 @@ class Retirement:
 @options.command(
     "activate",
     examples="""\
-sealer keys activate 3f9c --keyring keyring
-sealer keys activate 3f9c --keyring keyring --reason "the old key has expired"
+sealer keys activate --keyring keyring
+sealer keys activate 3f9c --keyring keyring --reason "it cannot wait for the backup"
 """,
 )
-@_key
+@click.argument("key", metavar="[KEY]", required=False)
 @options.keyring
 @_reason
-def activate(*, key: str, keyring: Path | None, reason: str, terminal: Terminal) -> None:
+def activate(*, key: str | None, keyring: Path | None, reason: str, terminal: Terminal) -> None:
     """Seal to a key from now on; KEY is the beginning of its id.
 
-    For a key that `sealer keys renew --pending` made, or one that was retired by mistake. The keys
-    before it are retired. A key that is in no backup is refused, unless there is a --reason.
+    Without KEY, it is the pending key, as `sealer keys renew --pending` makes one; with it, it may
+    be one that was retired by mistake. The keys before it are retired. A key that is in no backup
+    is refused, unless there is a --reason.
     """
-    _carry_out(
-        keyring,
-        lambda ring, why: lifecycle.activate(ring, key, why, needs_backup=_is_new(ring, key)),
-        reason,
-        terminal,
-    )
+
+    def decide(ring: Keyring, why: Decision) -> Sequence[Change]:
+        held = lifecycle.pending(ring) if key is None else ring.find(key)
+        # One that was in use already is no safer for waiting.
+        is_new = held.record.state is KeyState.PENDING
+        return lifecycle.activate(ring, held.id, why, needs_backup=is_new)
+
+    _carry_out(keyring, decide, reason, terminal)
 
 
 @options.command(
@@ -135,11 +138,6 @@ def revoke(*, key: str, keyring: Path | None, reason: str, terminal: Terminal) -
     ring = _carry_out(keyring, lambda ring, why: lifecycle.revoke(ring, key, why), reason, terminal)
     revoked = ring.find(key)
     terminal.note(f"next: rotate what `sealer exposure {revoked.id[:8]}` lists, and seal it anew")
-
-
-def _is_new(keyring: Keyring, prefix: str) -> bool:
-    """A key that was active once has been in use; asking for a backup now would protect nothing."""
-    return keyring.find(prefix).record.state is KeyState.PENDING
 
 
 def _carry_out(directory: Path | None, decide: _Decide, reason: str, terminal: Terminal) -> Keyring:

@@ -222,6 +222,12 @@ def test_key_that_is_made_pending_changes_nothing_yet() -> None:
         lifecycle.renew(ring(ACTIVE, PENDING), now=LATER, state=PENDING)
 
 
+def test_pending_key_is_the_newest_that_waits() -> None:
+    assert lifecycle.pending(ring(PENDING, ACTIVE, PENDING)).record.ordinal == 3
+    with pytest.raises(Refused, match="no pending key"):
+        lifecycle.pending(ring(PENDING, ACTIVE))
+
+
 # --- what is due
 
 
