@@ -251,6 +251,14 @@ def _ceiling(folder: Path) -> Path:
     return git_root(folder) or (here if folder.is_relative_to(here) else folder)
 
 
+def is_trusted(config: int, *, folder: int, me: int) -> bool:
+    """Whether the user who owns a configuration may say for whom secrets in a folder are sealed.
+
+    All three are user ids: root may, whoever runs the command may, and so may the folder's owner.
+    """
+    return config in (0, me, folder)
+
+
 def shown(path: Path) -> str:
     """A path as one would type it here."""
     try:
@@ -269,8 +277,7 @@ def _open(root: Path) -> Repository:
 def _check_owner(root: Path, folder: Path) -> None:
     if os.name != "posix":
         return
-    trusted = {0, os.getuid(), _owner(folder)}
-    if _owner(root / FILE_NAME) not in trusted:
+    if not is_trusted(_owner(root / FILE_NAME), folder=_owner(folder), me=os.getuid()):
         raise Refused(
             "belongs to another user, and would say for whom your secrets are sealed",
             file=shown(root / FILE_NAME),
