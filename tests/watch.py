@@ -25,7 +25,7 @@ from typing import Any
 
 import pytest
 
-from sealer.crypto import envelope
+from sealer.crypto import bitnami, envelope
 from sealer.errors import SealerError
 from sealer.files import PRIVATE
 from tests.canary import MARKERS, Canary
@@ -181,6 +181,8 @@ def _listen(patch: pytest.MonkeyPatch, overheard: Overheard) -> None:
     after(pytest.CaptureFixture, "readouterr", hear_reader)
     after(envelope, "open_item", lambda call: overheard.use(call.result))
     after(envelope, "seal_item", lambda call: overheard.use(call.positional[0]))
+    after(bitnami.Item, "open", lambda call: overheard.use(call.result))
+    after(bitnami, "seal_item", lambda call: overheard.use(call.positional[0]))
     for name in ("write_text", "write_bytes"):
         after(Path, name, lambda call: overheard.wrote(call.positional[0]))
     after(pytest.TempPathFactory, "mktemp", lambda call: overheard.directories.add(call.result))

@@ -28,7 +28,8 @@ from sealer.manifests.template_expressions import (
 _NAMES_SHOWN = 20
 # The API server parses these, and its error quotes characters, even whole numbers, of what it
 # cannot read (ValidateSecret in pkg/apis/core/validation of Kubernetes 1.35).
-_PARSED_BY_API_SERVER = frozenset({".dockercfg", ".dockerconfigjson"})
+PARSED_BY_API_SERVER = frozenset({".dockercfg", ".dockerconfigjson"})
+"""Keys whose templates must give JSON whatever the values are."""
 _JSON_HINT = "write values as {{ item | tojson }}, with no quotes around them"
 
 
@@ -175,7 +176,7 @@ def _parse_all(templates: Mapping[str, str], item_keys: Collection[str]) -> dict
                 raise InvalidTemplate("an item has the same name", hint="rename one of the two")
             template = parsed[key] = parse(source)
             template.check_references(item_keys)
-            if key in _PARSED_BY_API_SERVER:
+            if key in PARSED_BY_API_SERVER:
                 template.check_json()
             expressions += template.expressions
             if expressions > MAX_EXPRESSIONS:
