@@ -90,20 +90,18 @@ class Pieces:
             self._remove(Kind.ENTRY, entry_id)
         for item_key in old.encrypted_data.keys() - new.encrypted_data.keys():
             self._remove(Kind.HEADING, item_key)
-        for item_key in sorted(new.encrypted_data.keys() - old.encrypted_data.keys()):
-            self._add_heading(item_key)
+        added = sorted(new.encrypted_data.keys() - old.encrypted_data.keys())
+        self._add_paragraphs([self._heading(item_key) for item_key in added])
+        users = _users(new)
         for entry_id, value in new.seals.items():
             if entry_id not in old.seals:
-                self._add_entry(entry_id, value.to_manifest(), _users(new, entry_id))
+                self._add_entry(entry_id, value.to_manifest(), users.get(entry_id, []))
 
     def rearrange_items(self, old: Mapping[str, str], new: Mapping[str, str]) -> None:
         """Take out the items that `new` does not have, and put in those that it adds."""
         for item_key in old.keys() - new.keys():
             self._remove(Kind.ENTRY, item_key)
-        for item_key in sorted(new.keys() - old.keys()):
-            lines = [f"{inline(item_key)}:", " " * self.layout.step + quoted(new[item_key])]
-            piece = self._piece(Kind.ENTRY, lines, item_key)
-            self._add_paragraph(self._sorted_place(Kind.ENTRY, item_key), piece)
+        self._add_paragraphs([self._item(key, new[key]) for key in sorted(new.keys() - old.keys())])
 
     def _remove(self, kind: Kind, name: str) -> None:
         index = self._find(kind, name)
@@ -113,30 +111,44 @@ class Pieces:
         if self._is_blank(index) and (index == 0 or self._is_blank(index - 1)):
             del self.found[index]
 
-    def _add_heading(self, item_key: str) -> None:
-        piece = self._piece(Kind.HEADING, [f"# {item_key}"], item_key)
-        self._add_paragraph(self._sorted_place(Kind.HEADING, item_key), piece)
+    def _heading(self, item_key: str) -> Piece:
+        return self._piece(Kind.HEADING, [f"# {item_key}"], item_key)
+
+    def _item(self, item_key: str, text: str) -> Piece:
+        lines = [f"{inline(item_key)}:", " " * self.layout.step + quoted(text)]
+        return self._piece(Kind.ENTRY, lines, item_key)
+
+    def _add_paragraphs(self, pieces: Sequence[Piece]) -> None:
+        """A paragraph for each piece, where it belongs by its name; they are sorted already."""
+        if self.found:
+            for piece in pieces:
+                self._add_paragraph(self._sorted_place(piece), piece)
+        else:
+            self.found.extend(part for piece in pieces for part in (piece, self._blank))
 
     def _add_entry(self, entry_id: str, value: Data, users: Sequence[str]) -> None:
         piece = self._piece(Kind.ENTRY, entry(entry_id, value, self.layout), entry_id)
-        for item_key in users:
-            if self._find(Kind.HEADING, item_key) < 0:
-                self._add_heading(item_key)
+        there = {found.name for found in self.found if found.kind is Kind.HEADING}
+        self._add_paragraphs([self._heading(key) for key in users if key not in there])
         if len(users) == 1:
             self.found.insert(self._find(Kind.HEADING, users[0]) + 1, piece)
             return
-        last = max((self._find(Kind.HEADING, item_key) for item_key in users), default=-1)
-        self._add_paragraph(self._end_of_paragraph(last), piece)
+        names = set(users)
+        own = (i for i, at in enumerate(self.found) if at.kind is Kind.HEADING and at.name in names)
+        self._add_paragraph(self._end_of_paragraph(max(own, default=-1)), piece)
 
     def _add_paragraph(self, index: int, piece: Piece) -> None:
-        blank = Piece(Kind.BLANK, self.newline)
-        before = [] if not index or self._is_blank(index - 1) else [blank]
-        self.found[index:index] = [*before, piece, blank]
+        before = [] if not index or self._is_blank(index - 1) else [self._blank]
+        self.found[index:index] = [*before, piece, self._blank]
 
-    def _sorted_place(self, kind: Kind, name: str) -> int:
+    @property
+    def _blank(self) -> Piece:
+        return Piece(Kind.BLANK, self.newline)
+
+    def _sorted_place(self, new: Piece) -> int:
         """Before what sorts after the name, and the comments above that; else behind all."""
-        own = [index for index, piece in enumerate(self.found) if piece.kind is kind]
-        later = next((index for index in own if self.found[index].name > name), None)
+        own = [index for index, piece in enumerate(self.found) if piece.kind is new.kind]
+        later = next((index for index in own if self.found[index].name > new.name), None)
         if later is None:
             return self._end_of_paragraph(own[-1]) if own else len(self.found)
         while later and self.found[later - 1].kind is Kind.OTHER:
@@ -220,5 +232,9 @@ def _spec(spec: Mapping[str, Data], sealed: SealedSecret) -> str:
     return "".join(texts.values())
 
 
-def _users(sealed: SealedSecret, entry_id: str) -> list[str]:
-    return sorted(k for k, item in sealed.encrypted_data.items() if item.startswith(f"{entry_id}:"))
+def _users(sealed: SealedSecret) -> dict[str, list[str]]:
+    """The items of each entry, sorted."""
+    users: dict[str, list[str]] = {}
+    for item_key, item in sorted(sealed.encrypted_data.items()):
+        users.setdefault(item.partition(":")[0], []).append(item_key)
+    return users
