@@ -141,3 +141,11 @@ def test_identity_file_that_holds_none_is_named_by_its_place_only(text: str) -> 
 @pytest.mark.parametrize("raw", [b"", b"{}", b"-----BEGIN PRIVATE KEY-----"])
 def test_other_files_are_no_age_files(raw: bytes) -> None:
     assert not age_backup.is_age(raw)
+
+
+def test_file_that_would_take_for_ever_is_refused_at_once() -> None:
+    stanza = b"-> scrypt bWFkZSB1cCBzYWx0ISEhIQ 40\n" + b"A" * 43 + b"\n"
+    raw = b"age-encryption.org/v1\n" + stanza + b"--- " + b"A" * 43 + b"\n" + bytes(48)
+    assert age_backup.wants_passphrase(raw)
+    with pytest.raises(Refused, match="too long to open"):
+        age_backup.decrypt_with_passphrase(raw, PASSPHRASE)

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import pytest
+from shamir_mnemonic import EncryptedMasterSecret, generate_mnemonics, split_ems
 
 from sealer.errors import InvalidBackup, UsageError, WrongBackupKey
 from sealer.shares import Split, join_shares, needed_with, split_secret
@@ -85,8 +86,15 @@ def test_too_few_shares_are_counted(texts: list[str], said: str) -> None:
 
 
 def test_shares_in_groups_are_not_ours() -> None:
-    from shamir_mnemonic import generate_mnemonics  # noqa: PLC0415
-
     groups = generate_mnemonics(2, [(2, 3), (2, 3)], SECRET)
     with pytest.raises(InvalidBackup, match="in groups"):
         join_shares([groups[0][0], groups[0][1]])
+
+
+def test_shares_that_only_look_alike_are_refused() -> None:
+    def shares(secret: bytes) -> list[str]:
+        identified = EncryptedMasterSecret(7, True, 1, secret)
+        return [str(share.mnemonic()) for share in split_ems(1, [(2, 3)], identified)[0]]
+
+    with pytest.raises(WrongBackupKey, match="do not belong together"):
+        join_shares([shares(SECRET)[0], shares(bytes(32))[1]])
