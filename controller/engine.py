@@ -20,7 +20,7 @@ from controller.reconcile import Observed, Plan, conclude, is_done, outline, pla
 from controller.settings import Settings
 from controller.status import READY, Ref, Status, Written, failed
 from controller.targets import SECRET, SHARED_SECRET, Live
-from controller.watching import Key, key_of
+from controller.watching import Key, is_older, key_of
 from sealer.errors import ClusterError, MalformedInput, NotOwned, SealerError, Unavailable
 from sealer.keyring import Keyring
 from sealer.manifests.models import SealedSecret
@@ -107,9 +107,9 @@ class Engine:
         """Take note of a SealedSecret that is there, and look at it if it is news."""
         key = key_of(item)
         metadata = item["metadata"]
-        old = self.known.get(key)
-        if old is not None and old.uid == metadata["uid"] and _is_old(metadata, old):
-            return  # our own write coming back, or something from before it
+        old, version = self.known.get(key), metadata["resourceVersion"]
+        if old is not None and (version == old.version or is_older(version, old.version)):
+            return  # our own write coming back, something from before it, or a former object
         self.known[key] = _known(item, key)
         self.changes += 1
         settled = self._settled(key)
@@ -134,8 +134,11 @@ class Engine:
         """Take note of a SharedSecret."""
         key = key_of(item)
         ref = Ref(SHARED_SECRET, key.namespace, key.name)
+        known, metadata = self.shared.get(key), item["metadata"]
+        if known is not None and is_older(metadata["resourceVersion"], known.resource_version):
+            return  # of a former one of its name, or from before our own write
         self.shared.pop(key, None)
-        if not gone and "deletionTimestamp" not in item["metadata"]:
+        if not gone and "deletionTimestamp" not in metadata:
             try:
                 self.shared[key] = read_live(ref, item)
             except MalformedInput as error:
@@ -179,7 +182,7 @@ class Engine:
             return await self._converge(key, known, item)
         except Changed:  # what it is now comes by the watch, or is fetched at the next try
             if self.known.get(key) is known:
-                known.manifest, known.version = None, ""
+                known.manifest = None
             return False
         except SealerError as error:
             self.listener.failed(key, error)
@@ -298,14 +301,6 @@ def _observed(item: Object, key: Key) -> Observed:
 def _key_ids(sealed: SealedSecret | None) -> set[str]:
     entries = sealed.seals.values() if sealed is not None else ()
     return {recipient.key for entry in entries for recipient in entry.recipients}
-
-
-def _is_old(metadata: Object, known: Known) -> bool:
-    """Whether a version is not newer than the known one; versions that are no numbers are new."""
-    new, old = metadata["resourceVersion"], known.version
-    if new == old:
-        return True
-    return new.isdecimal() and old.isdecimal() and int(new) < int(old)
 
 
 def _is_contested(status: Status) -> bool:

@@ -27,7 +27,7 @@ from controller.renewal import (
     sealing_key_status,
 )
 from controller.status import Ref
-from controller.watching import Key
+from controller.watching import Key, is_older
 from sealer.crypto.keys import UnsealingKey
 from sealer.errors import SealerError
 from sealer.keyring import HeldKey, Keyring
@@ -96,10 +96,13 @@ class ClusterKeys:
     def see(self, item: Object, *, gone: bool) -> None:
         """Take note of a SealingKey."""
         name = item["metadata"]["name"]
-        if gone:
-            self.published.pop(name, None)
-        else:
+        known = self.published.get(name, item)
+        if is_older(item["metadata"]["resourceVersion"], known["metadata"]["resourceVersion"]):
+            return  # of a former one of its name, or from before our own write
+        if not gone:
             self.published[name] = item
+        else:
+            self.published.pop(name, None)
         self.enqueue(name)
 
     async def ensure_first(self) -> None:

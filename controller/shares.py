@@ -12,7 +12,7 @@ from controller.cluster import Changed, Cluster
 from controller.sharing import is_sealed, is_told, shared_status
 from controller.status import Ref
 from controller.targets import SECRET, SHARED_SECRET
-from controller.watching import Key, key_of
+from controller.watching import Key, is_older, key_of
 from sealer.errors import SealerError
 
 Object = Mapping[str, Any]
@@ -47,6 +47,9 @@ class Shares:
     def see(self, item: Object, *, gone: bool) -> None:
         """Take note of a SharedSecret."""
         key = key_of(item)
+        known = self.seen.get(key, item)
+        if is_older(item["metadata"]["resourceVersion"], known["metadata"]["resourceVersion"]):
+            return  # of a former one of its name, or from before our own write
         if gone or "deletionTimestamp" in item["metadata"]:
             self.seen.pop(key, None)
             self.changed.discard(key)

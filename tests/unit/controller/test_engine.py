@@ -308,6 +308,16 @@ def test_deletion_of_a_former_object_of_the_same_name_is_not_this_ones() -> None
     assert world.queued == []
 
 
+def test_former_object_that_is_heard_of_late_does_not_displace_this_one() -> None:
+    world = _World()
+    world.open()
+    assert world.cluster.sealed is not None
+    past = {**world.cluster.sealed["metadata"], "uid": "former", "resourceVersion": "7"}
+    world.engine.see({**world.cluster.sealed, "metadata": past})
+    assert world.engine.known[KEY].uid == UID
+    assert world.queued == []
+
+
 def test_transient_failure_is_told_in_the_status_only_if_it_lasts() -> None:
     world = _World()
     world.engine.see(world.edit(sealed()))
@@ -448,6 +458,10 @@ def test_shared_secret_is_known_from_its_watch() -> None:
     assert world.cluster.asked == []
     world.engine.see_shared({**shared, "spec": {"displayName": "changed"}}, gone=False)
     assert world.queued[-1] == KEY
+    assert KEY in world.engine.shared
+    past = {"uid": "former", "resourceVersion": "1"}
+    former = {**shared, "metadata": {**shared["metadata"], **past}}
+    world.engine.see_shared(former, gone=True)
     assert KEY in world.engine.shared
     world.engine.see_shared(shared, gone=True)
     assert KEY not in world.engine.shared
