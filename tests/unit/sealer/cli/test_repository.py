@@ -31,7 +31,7 @@ def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def _root_for(file: Path) -> Path | None:
     found = Repositories().of(file)
-    return found and found.root
+    return None if found is None else found.root
 
 
 def test_it_is_the_nearest_one_above_the_file_also_where_the_folder_is_to_be_made(
