@@ -18,7 +18,7 @@ _NOT_IN_A_NAME = re.compile(r"[^a-z0-9]+")
 _MAX_NAME = 63
 _HEAD = """\
 # For whom the secrets of this repository are sealed. Public: commit it with the keys it names.
-# Commands find it by themselves; `sealer init --help` and docs/repository.md say more.
+# Commands find it by themselves; `sealer init --help` says more.
 apiVersion: sealer.dev/v1alpha1
 kind: Config
 metadata: # so that kustomize and Flux leave this file out

@@ -180,7 +180,7 @@ def test_an_interrupted_run_says_where_it_stands_and_the_next_one_goes_on(
         process.send_signal(signal.SIGINT)
         said = process.communicate()[1]
     assert process.returncode == INTERRUPTED
-    assert "interrupted: 1 file, 1 object on 507a…caa9; the rest is as it was" in said
+    assert "stopped: 1 file, 1 object on 507a…caa9; the rest is as it was" in said
     assert (repository.root / "a.yaml").read_bytes() != before["a.yaml"]
     assert (repository.root / "b.yaml").read_bytes() == before["b.yaml"]
     pipe.unlink()
