@@ -17,7 +17,7 @@ from sealer.cli.output import Terminal, count
 from sealer.cli.repository import Repositories
 from sealer.cli.reseal_commit import Sorted, sort_for_commit
 from sealer.cli.resealers import Outcome, Resealer, of_clusters, of_keyring, reseal
-from sealer.errors import SealerError, UsageError
+from sealer.errors import FileError, SealerError, UsageError
 from sealer.verification import finding_of
 
 _EXAMPLES = """\
@@ -95,10 +95,8 @@ def command(arguments: Arguments, terminal: Terminal) -> int:
             _reseal_and_commit(arguments, wish, run, terminal)
         else:
             _reseal(arguments, run, terminal)
-    except (KeyboardInterrupt, SystemExit):
-        terminal.note(
-            f"interrupted: {_done(run, '')}; the rest is as it was; run it again to go on"
-        )
+    except (FileError, KeyboardInterrupt, SystemExit):
+        terminal.note(f"stopped: {_done(run, '')}; the rest is as it was; run it again to go on")
         raise
     finally:
         for failure in run.failures:
