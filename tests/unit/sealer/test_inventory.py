@@ -234,3 +234,9 @@ def test_no_ciphertext_or_wrapped_key_is_shown() -> None:
     found = mixed()
     assert "Zmlyc3Q" not in repr(found) + json.dumps(to_json(found)) + str(rows(found))
     assert "wrapped" not in repr(found) + json.dumps(to_json(found)) + str(rows(found))
+
+
+def test_the_summary_says_no_age_where_no_manifest_holds_a_time() -> None:
+    assert summary(stock(sealed(NEW_KEY, sealed_at="?"), keys=(NEWEST,)).totals) == [
+        "1 object is on the newest key"
+    ]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from sealer.config import Cluster, Config
@@ -58,3 +60,16 @@ def test_a_name_that_is_none_is_refused() -> None:
 def test_a_context_gives_a_name(context: str, name: str) -> None:
     assert cluster_name(context) == name
     Config.read(starter([Cluster(name=name, sealing_key="a.pem", context=context or None)]))
+
+
+def test_the_configuration_on_the_page_is_valid() -> None:
+    page = (Path(__file__).parents[3] / "docs" / "repository.md").read_text(encoding="utf-8")
+    config = Config.read(page.partition("```yaml\n")[2].partition("```")[0])
+    for path, clusters in (
+        ("apps/shop/test/db.yaml", ["test"]),
+        ("apps/shop/db.yaml", ["prod", "dr"]),
+        ("db.yaml", ["prod", "dr"]),
+    ):
+        placement = config.for_path(path)
+        assert placement is not None
+        assert [cluster.name for cluster in placement.clusters] == clusters
