@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import chain
+from typing import Protocol
 
 from sealer import sealed_layout
 from sealer.crypto.keys import SealingKey
@@ -17,13 +18,51 @@ from sealer.crypto.scope import Kind, Scope
 from sealer.errors import InvalidManifest, SealerError
 from sealer.manifests import documents
 from sealer.manifests.documents import Data, Document, Edit
-from sealer.manifests.models import Metadata, SealedSecret, Template
+from sealer.manifests.models import Manifest, Metadata, SealedSecret, Template
 from sealer.plaintext import GIVEN, Plaintext, is_plaintext, pair
 from sealer.sealing import seal, with_items
 from sealer.sources import Found, Source
 
 _ANY_NAME = "any"
 """Stands for a name that the scope does not bind; it is in no result."""
+
+
+class AnySealed(Protocol):
+    """A SealedSecret of any format."""
+
+    @property
+    def metadata(self) -> Metadata:
+        """Its name and namespace among others."""
+
+    @property
+    def encrypted_data(self) -> Mapping[str, str]:
+        """Its items."""
+
+    def to_manifest(self) -> Manifest:
+        """The whole object."""
+
+
+class AnyOrder(Protocol):
+    """How to seal, in any format."""
+
+    @property
+    def kind(self) -> Kind | None:
+        """What plain Secrets become; None: Secrets."""
+
+    @property
+    def namespace(self) -> str:
+        """The namespace of objects that name none; empty where nothing says."""
+
+    @property
+    def namespace_by(self) -> str:
+        """What says so, for messages."""
+
+    def seal(self, plain: Plaintext) -> AnySealed:
+        """Seal one object.
+
+        Raises:
+            SealerError: it cannot be sealed, and why.
+        """
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,6 +81,10 @@ class Order:
     namespace: str = ""
     namespace_by: str = GIVEN
 
+    def seal(self, plain: Plaintext) -> SealedSecret:
+        """Seal one object in our own format; raises as `sealing.seal`."""
+        return seal(plain.secret, to=self.to, scope=self.scope, now=self.now, shared=plain.shared)
+
 
 @dataclass(frozen=True, slots=True)
 class SealedSource:
@@ -56,10 +99,10 @@ class SealedSource:
     text: str
     is_json: bool
     values: tuple[Data, ...]
-    sealed: tuple[SealedSecret, ...]
+    sealed: tuple[AnySealed, ...]
 
 
-def seal_sources(sources: Sequence[Source], order: Order) -> list[SealedSource]:
+def seal_sources(sources: Sequence[Source], order: AnyOrder) -> list[SealedSource]:
     """Seal what there is to seal, all sources seen as one stream.
 
     Raises:
@@ -80,7 +123,7 @@ def seal_sources(sources: Sequence[Source], order: Order) -> list[SealedSource]:
         for source, found in zip(sources, objects, strict=True)
     ]
     if not any(source.sealed for source in sealed):
-        again = any(at.is_sealed() for found in objects for at in found)
+        again = any(at.is_sealed() or at.is_bitnami() for found in objects for at in found)
         raise InvalidManifest(
             "there is no Secret to seal",
             file=", ".join(source.name for source in sources),
@@ -144,17 +187,15 @@ class _Result:
 
     at: Found
     value: Data
-    sealed: SealedSecret | None = None
+    sealed: AnySealed | None = None
 
 
-def _seal(at: Found, item: Plaintext | None, order: Order) -> _Result:
+def _seal(at: Found, item: Plaintext | None, order: AnyOrder) -> _Result:
     if item is None:
         # The second of a SharedSecret and its Secret goes: one SealedSecret stands for both.
         return _Result(at, None if is_plaintext(at.value) else dict(at.value))
     try:
-        sealed = seal(
-            item.secret, to=order.to, scope=order.scope, now=order.now, shared=item.shared
-        )
+        sealed = order.seal(item)
     except SealerError as error:
         raise at.located(error) from None
     return _Result(at, sealed.to_manifest(), sealed)

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, replace
 
 from sealer.errors import InvalidManifest, SealerError
 from sealer.manifests import documents
+from sealer.manifests.bitnami import BitnamiSealedSecret, is_bitnami
 from sealer.manifests.documents import Document
 from sealer.manifests.models import API_VERSION, SealedSecret, identity
 from sealer.manifests.nodes import Path, Value
@@ -100,6 +101,10 @@ class Found:
         """Whether it is a SealedSecret of ours."""
         return identity(self.value) == (API_VERSION, "SealedSecret")
 
+    def is_bitnami(self) -> bool:
+        """Whether it is a SealedSecret of sealed-secrets."""
+        return is_bitnami(self.value)
+
     def sealed(self, *, namespace: str = "") -> SealedSecret:
         """Read it as a SealedSecret.
 
@@ -111,6 +116,21 @@ class Found:
         """
         try:
             sealed = SealedSecret.read(self.value)
+        except SealerError as error:
+            raise self.located(error) from None
+        metadata = sealed.metadata
+        return replace(
+            sealed, metadata=replace(metadata, namespace=metadata.namespace or namespace)
+        )
+
+    def bitnami(self, *, namespace: str = "") -> BitnamiSealedSecret:
+        """Read it as a SealedSecret of sealed-secrets; see `sealed`.
+
+        Raises:
+            InvalidManifest: it is none; the error says where.
+        """
+        try:
+            sealed = BitnamiSealedSecret.read(self.value)
         except SealerError as error:
             raise self.located(error) from None
         metadata = sealed.metadata

@@ -68,14 +68,9 @@ def read_unwrappers(
         UsageError: neither, or both.
         FileError, InvalidKey: a key cannot be read.
     """
-    if keyring and private_keys:
-        keyring, private_keys = _typed(keyring, private_keys)
+    keyring, private_keys = the_one_typed(keyring, private_keys)
     if keyring:
         return keyring_directory.load_keys(keyring).unwrappers
-    if not private_keys:
-        raise UsageError(
-            "there is no private key to open with", hint="--keyring DIR or --private-key FILE"
-        )
     return read_private_keys(private_keys, terminal=terminal)
 
 
@@ -88,7 +83,20 @@ def read_private_keys(paths: Sequence[Path], *, terminal: Terminal) -> dict[str,
     return {key.id: key for key in (_read_private(path, terminal) for path in paths)}
 
 
-def _typed(keyring: Path, private_keys: Sequence[Path]) -> tuple[Path | None, Sequence[Path]]:
+def the_one_typed(
+    keyring: Path | None, private_keys: Sequence[Path]
+) -> tuple[Path | None, Sequence[Path]]:
+    """A keyring or key files, and not both; what is typed wins over the environment.
+
+    Raises:
+        UsageError: neither, or both.
+    """
+    if not (keyring or private_keys):
+        raise UsageError(
+            "there is no private key to open with", hint="--keyring DIR or --private-key FILE"
+        )
+    if not (keyring and private_keys):
+        return keyring, private_keys
     source = click.get_current_context().get_parameter_source
     if source("keyring") is ParameterSource.ENVIRONMENT:
         return None, private_keys
@@ -102,6 +110,11 @@ def _read_private(path: Path, terminal: Terminal) -> UnsealingKey:
         key = UnsealingKey.from_pem(read_text(path))
     except SealerError as error:
         raise error.at(file=str(path)) from None
+    warn_if_readable(path, terminal)
+    return key
+
+
+def warn_if_readable(path: Path, terminal: Terminal) -> None:
+    """Warn of a private key that is in a file which others may read."""
     if os.name == "posix" and path.stat().st_mode & (stat.S_IRWXG | stat.S_IRWXO):
         terminal.warn(f"{path} is readable by others: `chmod 600 {path}`, or renew the key")
-    return key

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from enum import StrEnum
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
@@ -19,11 +21,21 @@ from sealer.cli.output import Destination, Terminal, count, put_file, refuse_exi
 from sealer.cli.recipients import Recipients, recipients_for
 from sealer.cli.repository import Repositories
 from sealer.crypto.scope import Kind, Scope
-from sealer.errors import InvalidManifest, UsageError
+from sealer.errors import InvalidManifest, SealerError, UsageError
 from sealer.manifests import writing
-from sealer.manifests.models import SealedSecret, qualified
+from sealer.manifests.models import qualified
 from sealer.plaintext import GIVEN, is_plaintext
-from sealer.sealing_text import Order, seal_raw, seal_sources, stream_text
+from sealer.sealing_text import (
+    AnyOrder,
+    AnySealed,
+    Order,
+    seal_raw,
+    seal_sources,
+    stream_text,
+)
+
+if TYPE_CHECKING:
+    from sealer.bitnami_sealing import BitnamiOrder
 
 _EXAMPLES = """\
 kubectl create secret generic db -n shop --from-literal=password=… \\
@@ -31,7 +43,15 @@ kubectl create secret generic db -n shop --from-literal=password=… \\
 sealer seal --in-place --commit apps/
 sealer seal --sealing-key prod.pem --sealing-key dr.pem secret.yaml -w sealed.yaml
 sealer seal --sealing-key shop.pem --raw -n shop --name db --from-file password=pw.txt
+sealer seal --to bitnami --sealing-key cert.pem secret.yaml
 """
+
+
+class Format(StrEnum):
+    """Whose SealedSecrets are made."""
+
+    NATIVE = "native"
+    BITNAMI = "bitnami"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,7 +60,9 @@ class Arguments:
 
     inputs: tuple[str, ...]
     filenames: tuple[str, ...]
+    to: Format
     sealing_keys: tuple[Path, ...]
+    allow_expired_certificate: bool
     kubeconfig: Path | None
     context: str
     scope: Scope | None
@@ -72,7 +94,7 @@ class Arguments:
 class _Sealed:
     path: Path
     to: Recipients
-    sealed: SealedSecret
+    sealed: AnySealed
 
     def __str__(self) -> str:
         items = ", ".join(self.sealed.encrypted_data) or "no items"
@@ -81,7 +103,19 @@ class _Sealed:
 
 @options.command("seal", examples=_EXAMPLES)
 @click.argument("inputs", nargs=-1, metavar="[FILE|DIR]…")
+@click.option(
+    "--to",
+    type=options.Word(Format),
+    default=Format.NATIVE,
+    help="native (the default), or bitnami: for a sealed-secrets controller, whose certificate "
+    "--sealing-key names.",
+)
 @options.sealing_keys
+@click.option(
+    "--allow-expired-certificate",
+    is_flag=True,
+    help="With --to bitnami: seal to a certificate that is expired.",
+)
 @options.like
 @options.kubeconfig
 @options.context
@@ -126,8 +160,12 @@ def command(arguments: Arguments, terminal: Terminal) -> None:
     Reads Secrets and SharedSecrets from files, directories or stdin (YAML or JSON, many
     documents, lists) and puts SealedSecrets in their place. Everything else passes through
     unchanged. A directory needs --in-place or --write DIR. To whom is said by .sealer.yaml (see
-    `sealer init`), by --sealing-key, or else by the cluster that kubectl talks to.
+    `sealer init`), by --sealing-key, or else by the cluster that kubectl talks to. With
+    --to bitnami the result is what kubeseal would make; a scope may stand in the Secret's
+    annotations, and --raw prints one ciphertext and nothing else.
     """
+    if arguments.allow_expired_certificate and arguments.to is not Format.BITNAMI:
+        raise UsageError("--allow-expired-certificate goes with --to bitnami")
     if (arguments.name or arguments.from_files) and not arguments.raw:
         raise UsageError("--name and --from-file go with --raw")
     if arguments.like and (arguments.in_place or arguments.destination):
@@ -151,7 +189,26 @@ class _Orders:
         self._now = datetime.now(UTC)
         self._repositories = Repositories()
 
-    def of(self, path: Path | None) -> tuple[Order, Recipients]:
+    def of(self, path: Path | None) -> tuple[AnyOrder, Recipients]:
+        if self._arguments.to is Format.BITNAMI:
+            return self.bitnami(path)
+        return self.native(path)
+
+    def bitnami(self, path: Path | None) -> tuple[BitnamiOrder, Recipients]:
+        from sealer.cli import certificates  # noqa: PLC0415 - RSA takes 60 ms to import
+
+        given = self._arguments
+        wanted = certificates.Wanted(
+            sealing_keys=given.sealing_keys,
+            now=self._now,
+            expired_too=given.allow_expired_certificate,
+            scope=given.scope,
+            kind=given.kind,
+            namespace=given.namespace,
+        )
+        return certificates.order_for(given.like or path, wanted, self._repositories)
+
+    def native(self, path: Path | None) -> tuple[Order, Recipients]:
         given = self._arguments
         to = recipients_for(
             path,
@@ -175,11 +232,14 @@ class _Orders:
 def _seal_raw(arguments: Arguments, orders: _Orders, terminal: Terminal) -> None:
     if arguments.names or arguments.in_place or arguments.commit_:
         raise UsageError("--raw takes its values from --from-file and nothing else")
+    if arguments.to is Format.BITNAMI:
+        _seal_raw_bitnami(arguments, orders, terminal)
+        return
     if not arguments.from_files:
         raise UsageError(
             "--raw needs a value", hint="--from-file KEY=FILE, or --from-file KEY=- for stdin"
         )
-    order, _ = orders.of(_file(arguments))
+    order, _ = orders.native(_file(arguments))
     if not arguments.name and order.scope is Scope.STRICT:
         raise UsageError("scope strict binds the Secret's name", hint="--name NAME")
     values = dict(_value(text) for text in arguments.from_files)
@@ -188,6 +248,16 @@ def _seal_raw(arguments: Arguments, orders: _Orders, terminal: Terminal) -> None
     fragment = seal_raw(values, name=arguments.name, order=order)
     dump = writing.dump_json if arguments.output_format == "json" else writing.dump
     Destination(arguments.destination, arguments.force).put(dump(fragment), terminal=terminal)
+
+
+def _seal_raw_bitnami(arguments: Arguments, orders: _Orders, terminal: Terminal) -> None:
+    from sealer.cli import certificates  # noqa: PLC0415 - RSA takes 60 ms to import
+
+    if arguments.output_format:
+        raise UsageError("a ciphertext alone has no format; leave out --output")
+    order, _ = orders.bitnami(_file(arguments))
+    text = certificates.seal_raw(order, name=arguments.name, from_files=arguments.from_files)
+    Destination(arguments.destination, arguments.force).put(text, terminal=terminal)
 
 
 def _value(text: str) -> tuple[str, bytes]:
@@ -235,10 +305,23 @@ def _seal_files(arguments: Arguments, orders: _Orders, terminal: Terminal) -> No
     force = arguments.force or arguments.in_place
     refuse_existing(texts, force=force)
     planned = commits.plan(arguments.wish, list(texts), modified=True)
-    for target, text in texts.items():
-        files.make_folder(target.parent)
-        put_file(target, text, force=force)
+    _write(texts, force=force, terminal=terminal)
     _tell(done, planned, terminal)
+
+
+def _write(texts: Mapping[Path, str], *, force: bool, terminal: Terminal) -> None:
+    """Whoever stops this must hear what is sealed by now, and what still lies there in clear."""
+    written = 0
+    try:
+        for target, text in texts.items():
+            files.make_folder(target.parent)
+            put_file(target, text, force=force)
+            written += 1
+    except (SealerError, KeyboardInterrupt, SystemExit):
+        terminal.note(
+            f"stopped: {written} of {count(len(texts), 'file')} sealed; the rest is as it was"
+        )
+        raise
 
 
 def _file(arguments: Arguments) -> Path | None:

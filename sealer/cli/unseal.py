@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import shlex
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -15,9 +15,8 @@ from sealer import files, plaintext
 from sealer.cli import options
 from sealer.cli.backup_opening import BackupKeys, backup_keys, open_backup
 from sealer.cli.inputs import read_inputs
-from sealer.cli.key_files import read_unwrappers
 from sealer.cli.output import Destination, Terminal
-from sealer.crypto.keys import Unwrapper
+from sealer.cli.private_keys import PrivateKeys, read_keyring_or_files
 from sealer.errors import InvalidManifest, Refused, SealerError, UsageError
 from sealer.manifests.documents import Data
 from sealer.manifests.models import Secret
@@ -30,6 +29,7 @@ sealer unseal --keyring keyring db.yaml
 sealer unseal --private-key key.pem -o json < db.yaml
 sealer unseal --keyring keyring -o env -w .env db.yaml
 sealer unseal --backup backup.age db.yaml
+sealer unseal --private-key sealed-secrets-keys.yaml kubeseal.yaml
 """
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
@@ -75,9 +75,11 @@ def command(arguments: Arguments, terminal: Terminal) -> None:
 
     Prints the Secrets and SharedSecrets that the controller would make: all of them, or none and
     the reason. What is not sealed is passed over. A file written with --write is readable by its
-    owner only. With --backup, nothing else is needed: neither a cluster nor a keyring.
+    owner only. With --backup, nothing else is needed: neither a cluster nor a keyring. What
+    kubeseal sealed opens with RSA keys: --private-key takes them as PEM, and as
+    `kubectl get secret -o yaml` or `-o json` prints their Secrets.
     """
-    unwrappers = _unwrappers(arguments, terminal)
+    keys = _private_keys(arguments, terminal)
     names = (*arguments.inputs, *arguments.filenames)
     found = [
         at
@@ -85,9 +87,7 @@ def command(arguments: Arguments, terminal: Terminal) -> None:
         for at in item.parse().objects()
     ]
     opened = [
-        _open(at, unwrappers, namespace=arguments.namespace)
-        for at in found
-        if _is_sealed(at, terminal)
+        _open(at, keys, namespace=arguments.namespace) for at in found if _is_sealed(at, terminal)
     ]
     if not opened:
         raise InvalidManifest("there is no SealedSecret here", file=", ".join(names) or "<stdin>")
@@ -101,9 +101,9 @@ def command(arguments: Arguments, terminal: Terminal) -> None:
         terminal.note(f"wrote {arguments.destination}")
 
 
-def _unwrappers(arguments: Arguments, terminal: Terminal) -> Mapping[str, Unwrapper]:
+def _private_keys(arguments: Arguments, terminal: Terminal) -> PrivateKeys:
     if arguments.backup is None:
-        return read_unwrappers(arguments.keyring, arguments.private_keys, terminal=terminal)
+        return read_keyring_or_files(arguments.keyring, arguments.private_keys, terminal=terminal)
     source = click.get_current_context().get_parameter_source
     if arguments.keyring and source("keyring") is not ParameterSource.ENVIRONMENT:
         raise UsageError("either --keyring or --backup, not both")
@@ -113,22 +113,38 @@ def _unwrappers(arguments: Arguments, terminal: Terminal) -> Mapping[str, Unwrap
         passphrase_file=arguments.passphrase_file,
         shares=arguments.shares,
     )
-    return open_backup(arguments.backup, keys, terminal=terminal).keyring.unwrappers
+    return PrivateKeys(open_backup(arguments.backup, keys, terminal=terminal).keyring.unwrappers)
 
 
 def _is_sealed(at: Found, terminal: Terminal) -> bool:
-    if not at.is_sealed():
+    found = at.is_sealed() or at.is_bitnami()
+    if not found:
         terminal.note(f"{at.place}: {describe(at.value)} is not sealed, passed over")
-    return at.is_sealed()
+    return found
 
 
-def _open(at: Found, unwrappers: Mapping[str, Unwrapper], *, namespace: str) -> Opened:
+def _open(at: Found, keys: PrivateKeys, *, namespace: str) -> Opened:
+    if at.is_bitnami():
+        return _open_bitnami(at, keys, namespace=namespace)
     sealed = at.sealed()
     try:
         metadata = plaintext.placed(sealed.metadata, namespace, what=str(sealed))
-        return unseal(replace(sealed, metadata=metadata), unwrappers)
+        return unseal(replace(sealed, metadata=metadata), keys.unwrappers)
     except SealerError as error:
         raise at.located(error) from None
+
+
+def _open_bitnami(at: Found, keys: PrivateKeys, *, namespace: str) -> Opened:
+    from sealer import bitnami_opening  # noqa: PLC0415 - RSA takes 60 ms to import
+
+    sealed = at.bitnami()
+    try:
+        metadata = plaintext.placed(sealed.metadata, namespace, what=str(sealed))
+        sealed = replace(sealed, metadata=metadata)
+        opened = bitnami_opening.unseal(sealed, keys.rsa)
+    except SealerError as error:
+        raise at.located(bitnami_opening.explained(error, sealed, keys.rsa)) from None
+    return Opened(opened.secret, None, opened.keys)
 
 
 def _values(opened: Sequence[Opened]) -> list[Data]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Protocol
 
 from sealer.crypto import primitives
@@ -29,6 +30,12 @@ _PKCS8_PREFIX = bytes.fromhex("3034 020100 300d 060b2b0601040183e62d81c87a 0420"
 
 _PUBLIC_LABEL = "PUBLIC KEY"
 _PRIVATE_LABEL = "PRIVATE KEY"
+_OTHER_BLOCKS = MappingProxyType(
+    {
+        _PRIVATE_LABEL: "this file is a private key; use the .pub.pem beside it",
+        "CERTIFICATE": "for a sealed-secrets controller, seal with --to bitnami",
+    }
+)
 
 
 class Unwrapper(Protocol):
@@ -158,11 +165,7 @@ def sealing_keys_from_pem(text: str) -> list[SealingKey]:
     keys = []
     for label, der in decode_pem(text):
         if label != _PUBLIC_LABEL:
-            hint = (
-                "this file is a private key; use the .pub.pem beside it"
-                if (label == _PRIVATE_LABEL)
-                else ""
-            )
+            hint = _OTHER_BLOCKS.get(label, "")
             raise InvalidKey(f"expected a PUBLIC KEY block, found {label}", hint=hint)
         keys.append(SealingKey(_strip(_SPKI_PREFIX, der, primitives.PUBLIC_BYTES)))
     return keys

@@ -2,7 +2,9 @@
 
 `ring` is a keyring with a retired and an active key, `old.pem` and `new.pem` are their public
 halves, `other.pem` and `other.key` are a key that is not in it. `old.pem` does not say that it is
-retired, so that something can be sealed to it.
+retired, so that something can be sealed to it. `rsa` has those of a sealed-secrets controller:
+`cert.pem`, `old.pem` and `expired.pem`, private `new.key` and `other.key`, and the `backup.yaml` of
+its namespace with an old and a new key.
 """
 
 from __future__ import annotations
@@ -10,11 +12,15 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 from datetime import UTC, datetime
+from functools import cache
 from pathlib import Path
+
+import yaml
 
 from sealer.crypto.keys import UnsealingKey
 from sealer.keyring import HeldKey, KeyRecord, KeyState
 from sealer.pinned_keys import PinnedKey
+from tests import rsa_keys
 
 MADE = datetime(2026, 1, 1, tzinfo=UTC)
 OLD, NEW, OTHER = (
@@ -41,7 +47,29 @@ def lay_out(folder: Path) -> list[Path]:
     for name, key in public.items():
         (folder / f"{name}.pem").write_text(key.to_pem())
     _write_private(folder / "other.key", OTHER.to_pem())
+    _lay_out_rsa(folder / "rsa")
     return [folder / "other.key", *(ring / f"{key.id}.pem" for key in (OLD, NEW))]
+
+
+def _lay_out_rsa(folder: Path) -> None:
+    folder.mkdir()
+    for name, text in _rsa_files().items():
+        _write_private(folder / name, text)
+
+
+@cache
+def _rsa_files() -> dict[str, str]:
+    pairs = {"sealed-secrets-keyold": rsa_keys.OLD, "sealed-secrets-keynew": rsa_keys.NEW}
+    secrets = [key.secret(name) for name, key in pairs.items()]
+    backup = {"apiVersion": "v1", "kind": "List", "items": secrets}
+    return {
+        "cert.pem": rsa_keys.NEW.certificate(),
+        "old.pem": rsa_keys.OLD.certificate(),
+        "expired.pem": rsa_keys.EXPIRED.certificate(),
+        "new.key": rsa_keys.NEW.to_pem(),
+        "other.key": rsa_keys.OTHER.to_pem(),
+        "backup.yaml": yaml.safe_dump(backup),
+    }
 
 
 def _add(ring: Path, key: UnsealingKey, record: KeyRecord) -> None:

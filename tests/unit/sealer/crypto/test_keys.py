@@ -73,11 +73,15 @@ def test_private_key_is_no_public_key_and_the_hint_says_what_is() -> None:
     assert ".pub.pem" in caught.value.hint
 
 
-def test_certificate_is_no_public_key() -> None:
-    pem = KEY.public.to_pem().replace("PUBLIC KEY", "CERTIFICATE")
-    with pytest.raises(InvalidKey, match="found CERTIFICATE") as caught:
+@pytest.mark.parametrize(
+    ("label", "hint"), [("CERTIFICATE", "--to bitnami"), ("RSA PUBLIC KEY", "")]
+)
+def test_other_blocks_are_no_public_keys(label: str, hint: str) -> None:
+    pem = KEY.public.to_pem().replace("PUBLIC KEY", label)
+    with pytest.raises(InvalidKey, match=f"found {label}") as caught:
         sealing_keys_from_pem(pem)
-    assert not caught.value.hint
+    assert hint in caught.value.hint
+    assert bool(hint) is bool(caught.value.hint)
 
 
 # 32 bytes of Ed25519 and of X25519, as OpenSSL writes them, with zeros for the key.
