@@ -15,6 +15,6 @@ def pytest_configure(config: pytest.Config) -> None:
     config.pluginmanager.register(Watch(), "watch")
 
 
-hypothesis.settings.register_profile("same", derandomize=True, deadline=None)
+hypothesis.settings.register_profile("same", derandomize=True, deadline=None, max_examples=50)
 hypothesis.settings.register_profile("explore", max_examples=2000, deadline=None)
 hypothesis.settings.load_profile("same")

@@ -13,6 +13,8 @@ import pytest
 import sealer
 from tests.wheels import ROOT, build_wheel
 
+pytestmark = pytest.mark.xdist_group("wheel")
+
 _PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 _INFO = f"sealer-{sealer.__version__}.dist-info"
 

@@ -94,7 +94,10 @@ def left(tmp_path_factory):
 """
 
 
-pytestmark = pytest.mark.reveals("what the inner suite prints")
+pytestmark = [
+    pytest.mark.reveals("what the inner suite prints"),
+    pytest.mark.xdist_group("watch"),
+]
 
 
 @pytest.fixture(scope="module")

@@ -9,10 +9,14 @@ import pytest
 from tests.canary import Canary
 from tests.cli.scenario import Scenario
 
-_SCENARIOS = sorted(Path(__file__).parent.glob("*.txt"))
+_SLOW = {"keys_backup_passphrase"}
+_SCENARIOS = [
+    pytest.param(path, id=path.stem, marks=[pytest.mark.slow] if path.stem in _SLOW else [])
+    for path in sorted(Path(__file__).parent.glob("*.txt"))
+]
 
 
-@pytest.mark.parametrize("file", _SCENARIOS, ids=lambda file: file.stem)
+@pytest.mark.parametrize("file", _SCENARIOS)
 def test_scenario(
     file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, canary: Canary
 ) -> None:

@@ -29,6 +29,7 @@ def _answer(place: Path, arguments: tuple[str, ...], *typed: tuple[str, str]) ->
     return user
 
 
+@pytest.mark.slow
 def test_passphrase_is_typed_twice_to_encrypt_and_once_to_decrypt(place: Path) -> None:
     user = _answer(
         place,
@@ -56,6 +57,7 @@ def test_two_passphrases_that_differ_write_nothing(place: Path) -> None:
     assert not (place / "backup.age").exists()
 
 
+@pytest.mark.slow
 def test_short_passphrase_is_warned_of(place: Path) -> None:
     user = _answer(
         place, _BACKUP, ("passphrase for the backup: ", "short"), ("the same once more: ", "short")

@@ -57,6 +57,7 @@ def test_binary_age_file_opens_too() -> None:
     assert age_backup.decrypt(raw, identities=[str(ALICE)]) == TEXT
 
 
+@pytest.mark.slow
 def test_passphrase_opens_what_was_encrypted_to_it(by_passphrase: bytes) -> None:
     assert age_backup.is_age(by_passphrase)
     assert age_backup.wants_passphrase(by_passphrase)
@@ -64,6 +65,7 @@ def test_passphrase_opens_what_was_encrypted_to_it(by_passphrase: bytes) -> None
     assert age_backup.decrypt_with_passphrase(by_passphrase, PASSPHRASE) == TEXT
 
 
+@pytest.mark.slow
 def test_wrong_passphrase_is_told_and_not_quoted(by_passphrase: bytes) -> None:
     with pytest.raises(WrongBackupKey, match="passphrase is wrong") as caught:
         age_backup.decrypt_with_passphrase(by_passphrase, "made-up wrong one")
@@ -75,6 +77,7 @@ def test_other_identity_does_not_open_it() -> None:
         age_backup.decrypt(_for_alice(), identities=[str(BOB)])
 
 
+@pytest.mark.slow
 def test_truncated_file_is_told_from_a_wrong_key(by_passphrase: bytes) -> None:
     for raw in (_for_alice(), by_passphrase):
         with pytest.raises(InvalidBackup, match="truncated"):

@@ -86,6 +86,7 @@ def test_without_an_active_key_there_is_no_newest() -> None:
 def test_every_key_opens_whatever_its_state() -> None:
     keys = [_key(number, state) for number, state in enumerate(KeyState, start=1)]
     assert set(Keyring.of(keys).unwrappers) == {key.id for key in keys}
+    assert len(Keyring.of(keys).unwrappers) == len(keys)
 
 
 def test_next_ordinal_counts_keys_of_every_state() -> None:
