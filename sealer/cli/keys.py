@@ -212,7 +212,8 @@ def fetch(arguments: Fetch, terminal: Terminal) -> int:
         wish = Wish(
             kubeconfig=arguments.kubeconfig, context=arguments.context, name=arguments.cluster
         )
-        return pin(arguments.keyring, wish, Repositories().at(Path()), terminal)
+        repository = Repositories().at(Path())
+        return pin(arguments.keyring, wish, repository, terminal, force=arguments.force)
     if arguments.keyring is not None:
         newest = PinnedKey.of(keyring_directory.load_keys(arguments.keyring).require_newest())
     else:

@@ -53,7 +53,7 @@ class KnownKeys:
         Raises:
             FileError, InvalidKey: it cannot be read.
         """
-        keyring = keyring_directory.load(directory)
+        keyring = keyring_directory.load_keys(directory)
         newest = keyring.newest()
         owner = next((self.by_id[key.id].owner for key in keyring.keys if key.id in self.by_id), "")
         for key in keyring.keys:

@@ -14,7 +14,7 @@ from sealer.cli.inputs import read_text
 from sealer.cli.output import Terminal
 from sealer.cli.pins import Pin
 from sealer.cli.repository import Repository, shown
-from sealer.errors import SealerError, UsageError
+from sealer.errors import Refused, SealerError, UsageError
 from sealer.pinned_keys import short_id
 from sealer.starter_config import KEY_FOLDER
 
@@ -28,7 +28,14 @@ class _Target:
     file: Path
 
 
-def pin(keyring: Path | None, wish: Wish, repository: Repository | None, terminal: Terminal) -> int:
+def pin(
+    keyring: Path | None,
+    wish: Wish,
+    repository: Repository | None,
+    terminal: Terminal,
+    *,
+    force: bool = False,
+) -> int:
     """Write the newest key of each cluster that is meant into its file, and say what changed.
 
     Args:
@@ -36,6 +43,7 @@ def pin(keyring: Path | None, wish: Wish, repository: Repository | None, termina
         wish: which clusters; without a configuration, what to call it.
         repository: the configuration; None where there is none.
         terminal: to say so.
+        force: also where whoever is asked does not know the key that is pinned.
 
     Returns:
         An exit code: a cluster that cannot be asked does not keep the others from being pinned.
@@ -47,7 +55,7 @@ def pin(keyring: Path | None, wish: Wish, repository: Repository | None, termina
     code = 0
     for target in _targets(keyring, wish, repository):
         try:
-            if _put(target.file, _fetched(keyring, wish, target), terminal):
+            if _put(target.file, _fetched(keyring, wish, target), terminal, force=force):
                 where = f"--keyring {keyring} " if keyring else ""
                 terminal.note(f"next: sealer status; sealer reseal {where}--commit")
         except SealerError as error:
@@ -83,8 +91,15 @@ def _fetched(keyring: Path | None, wish: Wish, target: _Target) -> Pin:
     return next(pins.of_cluster(wish.kubeconfig, target.context, name=target.name))
 
 
-def _put(file: Path, found: Pin, terminal: Terminal) -> bool:
+def _put(file: Path, found: Pin, terminal: Terminal, *, force: bool) -> bool:
     before = _before(file)
+    if before and not found.listed & set(before) and not force:
+        known = ", ".join(map(short_id, before))
+        raise Refused(
+            f"holds {known}, which is no key of the one that was asked; is it another one?",
+            file=shown(file),
+            hint="--force pins its key all the same, --context or --cluster asks another one",
+        )
     if file.is_file() and read_text(file) == found.text:
         terminal.note(f"{shown(file)} is current: {found}")
         return False

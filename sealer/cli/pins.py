@@ -30,12 +30,14 @@ class Pin:
     Attributes:
         name: of the cluster, or of the recovery key.
         context: the cluster's kube context, where one is known.
+        listed: ids of all keys that its owner has, not only of those to seal to.
     """
 
     name: str
     keys: tuple[PinnedKey, ...]
     context: str | None = None
     recovery: bool = False
+    listed: frozenset[str] = frozenset()
 
     def __str__(self) -> str:
         return f"{self.name} ({', '.join(short_id(key.key.id) for key in self.keys)})"
@@ -70,8 +72,12 @@ def of_keyring(directory: Path, *, name: str = "") -> Pin:
         Refused: none is active.
         FileError, InvalidKey: it cannot be read.
     """
-    newest = PinnedKey.of(keyring_directory.load(directory).require_newest())
-    return Pin(name=name or _LOCAL, keys=(newest,))
+    keyring = keyring_directory.load_keys(directory)
+    return Pin(
+        name=name or _LOCAL,
+        keys=(PinnedKey.of(keyring.require_newest()),),
+        listed=frozenset(key.id for key in keyring.keys),
+    )
 
 
 def of_cluster(kubeconfig: Path | None, context: str, *, name: str = "") -> Iterator[Pin]:
@@ -88,6 +94,7 @@ def of_cluster(kubeconfig: Path | None, context: str, *, name: str = "") -> Iter
         name=name or cluster_name(used),
         keys=(newest.pinned(),),
         context=None if used == _IN_CLUSTER and not context else used,
+        listed=frozenset(key.id for key in keys),
     )
     recovery = tuple(key.pinned() for key in keys if _is_recovery(key))
     if recovery:

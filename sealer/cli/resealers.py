@@ -87,7 +87,7 @@ def of_keyring(directory: Path, repository: Repository | None) -> Resealer:
         Refused: it has no active key.
         FileError, InvalidKey: it cannot be read.
     """
-    offers = KeyringOffers(keyring_directory.load(directory))
+    offers = KeyringOffers(keyring_directory.load_keys(directory))
     return Resealer(offers, warnings=tuple(_outdated(repository, offers)))
 
 

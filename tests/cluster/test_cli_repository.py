@@ -37,6 +37,7 @@ def renewed(shop: Namespace, repository: Repository) -> Iterator[UnsealingKey]:
     key = UnsealingKey.generate()
     yield key
     shop.api.request("DELETE", f"{SECRETS}/unsealing-key-80")
+    eventually(lambda: cluster_key(shop.api) != key.public, what="the key to be gone")
 
 
 def _renew(shop: Namespace, key: UnsealingKey) -> None:
