@@ -91,7 +91,7 @@ def verify_source(source: Source, checks: Checks) -> Iterator[Checked | Finding]
             yield finding_of(at.located(error), at)
             continue
         yield Checked(at, sealed, opened.keys if opened else ())
-        yield from _against_rule(at, sealed, checks)
+        yield from against_rule(at, sealed, checks, scope_path=("spec", "scope"))
         yield from _missing_recipients(at, sealed, checks)
 
 
@@ -133,7 +133,10 @@ def finding_of(error: SealerError, at: Found | None = None) -> Finding:
     )
 
 
-def _against_rule(at: Found, sealed: SealedSecret, checks: Checks) -> Iterator[Finding]:
+def against_rule(
+    at: Found, sealed: SealedSecret, checks: Checks, *, scope_path: Sequence[str]
+) -> Iterator[Finding]:
+    """What is not as the rule for its file says; the scope stands at `scope_path`."""
     namespace, scope = sealed.metadata.namespace, sealed.scope or Scope.STRICT
     if checks.namespace and namespace != checks.namespace:
         yield _finding(
@@ -149,7 +152,7 @@ def _against_rule(at: Found, sealed: SealedSecret, checks: Checks) -> Iterator[F
             str(sealed),
             f"its scope is {scope}, and {checks.rule} says {checks.scope}",
             hint="seal the values anew, or change the rule",
-            path=("spec", "scope"),
+            path=scope_path,
         )
 
 

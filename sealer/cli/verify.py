@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -15,10 +15,11 @@ from sealer.cli import options
 from sealer.cli.connecting import Wish, clusters_to_ask
 from sealer.cli.expectations import Expectations
 from sealer.cli.inputs import Input, read_inputs
-from sealer.cli.key_files import read_public, read_unwrappers
+from sealer.cli.key_files import read_public
 from sealer.cli.kustomizations import read_kustomizations
 from sealer.cli.live_checks import not_live, pins_out_of_date
 from sealer.cli.output import Terminal, count
+from sealer.cli.private_keys import PrivateKeys, read_keyring_or_files
 from sealer.cli.repository import Repositories, shown
 from sealer.errors import InvalidManifest, SealerError, UsageError
 from sealer.kustomize import find_copies, find_renamed
@@ -36,6 +37,7 @@ _EXAMPLES = """\
 sealer verify
 sealer verify --sealing-key shop.pem apps/
 sealer verify --keyring keyring -o json
+sealer verify --private-key sealed-secrets-keys.yaml
 kustomize build overlays/prod | sealer verify . -
 sealer verify --live --context prod
 """
@@ -50,6 +52,7 @@ class Arguments:
     staged: bool
     sealing_keys: tuple[Path, ...]
     keyring: Path | None
+    private_keys: tuple[Path, ...]
     live: bool
     cluster: str
     kubeconfig: Path | None
@@ -76,6 +79,7 @@ class Report:
 @click.option("--staged", is_flag=True, help="Only what is staged, as a pre-commit hook does.")
 @options.sealing_keys
 @options.keyring
+@options.private_keys
 @options.live
 @options.cluster
 @options.kubeconfig
@@ -90,7 +94,8 @@ def command(arguments: Arguments, terminal: Terminal) -> int:
     that is not as .sealer.yaml has it: keys, namespace, scope; or that kustomize would put where it
     does not open. With --sealing-key, everything must be sealed to these keys instead, and they
     must still be good; with --keyring, everything is opened too; with --live, the cluster must
-    have it open, in this very version. The exit code is 1 if anything falls short.
+    have it open, in this very version. With --private-key, what is in the format of that key is
+    opened: our own, or that of sealed-secrets. The exit code is 1 if anything falls short.
     """
     report = _check(arguments, terminal)
     if arguments.output_format == "json":
@@ -112,10 +117,11 @@ def command(arguments: Arguments, terminal: Terminal) -> int:
 
 def _check(arguments: Arguments, terminal: Terminal) -> Report:
     public = read_public(arguments.sealing_keys)
+    keys = PrivateKeys()
+    if arguments.keyring or arguments.private_keys:
+        keys = read_keyring_or_files(arguments.keyring, arguments.private_keys, terminal=terminal)
     base = Checks(
-        unwrappers=(
-            read_unwrappers(arguments.keyring, (), terminal=terminal) if arguments.keyring else None
-        ),
+        unwrappers=keys.unwrappers if arguments.keyring or keys.unwrappers else None,
         sealing_keys={pinned.key.id: short_id(pinned.key.id) for _, pinned in public},
     )
     findings = []
@@ -126,6 +132,7 @@ def _check(arguments: Arguments, terminal: Terminal) -> Report:
             findings.append(finding_of(error.at(file=str(path))))
     expected = Expectations(base, Repositories(), now=datetime.now(UTC))
     checked: list[Checked] = []
+    theirs: list[Checked] = []
     files = 0
     for item in terminal.counted(_inputs(arguments, terminal), "file"):
         files += 1
@@ -134,16 +141,31 @@ def _check(arguments: Arguments, terminal: Terminal) -> Report:
         except InvalidManifest as error:
             findings.append(finding_of(error))
             continue
-        for result in verify_source(source, expected.checks(item.path, source)):
-            if isinstance(result, Finding):
-                findings.append(result)
-            else:
-                checked.append(result)
+        checks = expected.checks(item.path, source)
+        _sort(verify_source(source, checks), checked, findings)
+        if any(at.is_bitnami() for at in source.objects()):
+            from sealer import bitnami_verification  # noqa: PLC0415 - RSA takes 60 ms to import
+
+            found = bitnami_verification.verify_source(source, checks, keys.rsa or None)
+            _sort(found, theirs, findings)
     findings += [*expected.findings, *find_duplicates(checked), *find_copies(checked)]
-    findings += find_renamed(read_kustomizations(_looked_through(arguments, checked)), checked)
+    if theirs:
+        findings += bitnami_verification.find_duplicates(theirs)
+    every = [*checked, *theirs]
+    findings += find_renamed(read_kustomizations(_looked_through(arguments, every)), every)
     if arguments.live:
         findings += _ask(arguments, expected.repositories, checked)
-    return Report(files, checked, findings)
+    return Report(files, every, findings)
+
+
+def _sort(
+    results: Iterable[Checked | Finding], checked: list[Checked], findings: list[Finding]
+) -> None:
+    for result in results:
+        if isinstance(result, Finding):
+            findings.append(result)
+        else:
+            checked.append(result)
 
 
 def _looked_through(arguments: Arguments, checked: Sequence[Checked]) -> Sequence[str]:
@@ -196,7 +218,7 @@ def _object(checked: Checked) -> dict[str, object]:
 
 def _summary(report: Report) -> str:
     counts = Counter(key for item in report.checked for key in item.keys)
-    opened = ", ".join(f"{number} with {short_id(key)}" for key, number in sorted(counts.items()))
+    opened = ", ".join(f"{number} with {_short(key)}" for key, number in sorted(counts.items()))
     parts = [
         count(report.files, "file"),
         count(len(report.checked), "sound SealedSecret")
@@ -204,3 +226,9 @@ def _summary(report: Report) -> str:
         count(len(report.findings), "finding"),
     ]
     return ", ".join(parts)
+
+
+def _short(key: str) -> str:
+    """A key id of ours, or a fingerprint such as `SHA256:…`."""
+    algorithm, colon, digest = key.rpartition(":")
+    return f"{algorithm}{colon}{short_id(digest)}"
