@@ -13,7 +13,6 @@ import yaml
 
 import sealer
 from sealer.install import DEFAULT_NAMESPACE
-from tests.cluster.harness.fixtures import api_server, find_program, programs
 from tests.cluster.harness.processes import Server, free_port
 from tests.cluster.installing import SERVICE_ACCOUNT, apply_stream, stream
 from tests.e2e.conftest import ROOT
@@ -25,8 +24,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from tests.cluster.harness.api_server import ApiServer
-
-__all__ = ["api_server", "find_program", "programs"]
 
 pytestmark = pytest.mark.e2e
 
