@@ -23,6 +23,8 @@ PRIVATE = 0o600
 PUBLIC = 0o644
 
 _TEMPORARY = ".sealer-{}.tmp"
+# What file systems without hard links answer: FAT, and some that come over a network.
+_NO_LINKS = {errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS}
 _BINARY = getattr(os, "O_BINARY", 0)  # Windows opens for text without it
 
 
@@ -126,8 +128,15 @@ def _write_beside(path: Path, content: bytes, mode: int | None) -> Path:
 def _rename_exclusively(temporary: Path, path: Path) -> None:
     if os.name == "nt":  # renaming onto a file fails there, which is what is wanted
         temporary.rename(path)
-    else:
+        return
+    try:
         os.link(temporary, path)
+    except OSError as error:
+        if error.errno not in _NO_LINKS:
+            raise
+        # The name is taken first; killed before the next step, it is that of an empty file.
+        os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, PRIVATE))
+        temporary.replace(path)
 
 
 def _flush_directory(directory: Path) -> None:

@@ -14,7 +14,7 @@ from sealer.cli.commits import CommitWish, Deed, PlannedCommit
 from sealer.cli.connecting import Wish
 from sealer.cli.editor import Draft
 from sealer.cli.manifest_files import SealedFile
-from sealer.cli.output import Terminal, printable
+from sealer.cli.output import Terminal, is_terminal, printable
 from sealer.cli.recipients import Recipients, recipients_for, warn_of_fewer
 from sealer.edit_form import Form, header, with_error
 from sealer.editing import Alteration
@@ -131,7 +131,7 @@ def _edited(job: _Job, draft: Draft, terminal: Terminal) -> tuple[Alteration, st
         try:
             return job.typed(text)
         except (MalformedInput, Refused, UsageError) as error:
-            if not sys.stdin.isatty():
+            if not is_terminal(sys.stdin):
                 raise
             terminal.fail(error)
             if not click.confirm("open the editor again?", default=True, err=True):

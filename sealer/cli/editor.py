@@ -20,7 +20,7 @@ from pathlib import Path
 
 from sealer import files
 from sealer.cli.interruption import undisturbed, unwinding
-from sealer.cli.output import Terminal
+from sealer.cli.output import Terminal, is_terminal
 from sealer.errors import FileError, InvalidManifest, Refused, UsageError
 
 _MEMORY_FILE_SYSTEMS = ("tmpfs", "ramfs")
@@ -113,7 +113,7 @@ def _command() -> list[str]:
     for name in _VARIABLES:
         if words := shlex.split(os.environ.get(name, ""), posix=os.name == "posix"):
             return words
-    if not sys.stdin.isatty():
+    if not is_terminal(sys.stdin):
         raise UsageError("there is no editor to open", hint="set EDITOR")
     return ["notepad" if os.name == "nt" else "vi"]
 

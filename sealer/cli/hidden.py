@@ -14,6 +14,7 @@ import sys
 import click
 
 from sealer.cli.interruption import unwinding
+from sealer.cli.output import is_terminal
 from sealer.errors import UsageError
 
 _LONGEST_LINE = 4000
@@ -34,7 +35,7 @@ def ask(question: str, *, otherwise: str = _FROM_FILE) -> bytes:
         UsageError: there is no terminal, nothing was typed, or more than one line.
         click.Abort: it was broken off.
     """
-    if not sys.stdin.isatty():
+    if not is_terminal(sys.stdin):
         raise UsageError(f"there is no terminal to ask for {question}", hint=otherwise)
     with unwinding():
         value, complete = _read(f"{question}: ")

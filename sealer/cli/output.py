@@ -51,7 +51,7 @@ class Terminal:
 
     def counted(self, items: Iterable[_Item], what: str) -> Iterator[_Item]:
         """The items, with a count of them on stderr while a terminal waits for long."""
-        watched = not self.quiet and sys.stderr.isatty()
+        watched = not self.quiet and is_terminal(sys.stderr)
         next_look = monotonic() + _PATIENCE_SECONDS
         shown = ""
         for number, item in enumerate(items, 1):
@@ -65,7 +65,7 @@ class Terminal:
 
     def agrees(self, question: str) -> bool:
         """Ask for yes or no; no where nobody is there to answer, or wants to be asked."""
-        asked = sys.stdin.isatty() and sys.stderr.isatty() and not self.quiet
+        asked = is_terminal(sys.stdin) and is_terminal(sys.stderr) and not self.quiet
         return asked and click.confirm(question, err=True)
 
     def fail(self, error: SealerError) -> None:
@@ -177,6 +177,11 @@ def _write(raw: bytes) -> None:
         raise FileError(f"cannot be written: {error.strerror}", file="<stdout>") from None
 
 
+def is_terminal(stream: TextIO | None) -> bool:
+    """Whether somebody sits at it; a stream is None where whoever started us has closed it."""
+    return stream is not None and stream.isatty()
+
+
 def count(number: int, what: str) -> str:
     """`1 file`, `2 files`."""
     return f"{number} {what}" if number == 1 else f"{number} {what}s"
@@ -194,6 +199,6 @@ def _marked(word: str, colour: str) -> str:
     return click.style(word, fg=colour, bold=True) if _coloured(sys.stderr) else word
 
 
-def _coloured(stream: TextIO) -> bool:
+def _coloured(stream: TextIO | None) -> bool:
     plain = os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb"
-    return stream.isatty() and not plain
+    return is_terminal(stream) and not plain

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import errno
 import os
 import resource
 import stat
@@ -163,6 +164,22 @@ def test_create_leaves_what_is_there(tmp_path: Path) -> None:
         files.create(path, NEW)
     assert caught.value.file == str(path)
     assert path.read_bytes() == OLD
+    assert _names(tmp_path) == ["file"]
+
+
+@pytest.mark.parametrize("number", [errno.EPERM, errno.EOPNOTSUPP])
+def test_create_does_without_hard_links(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int
+) -> None:
+    def refuse(*_: object) -> None:
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr(os, "link", refuse)
+    files.create(tmp_path / "file", NEW, mode=0o640)
+    with pytest.raises(AlreadyExists):
+        files.create(tmp_path / "file", OLD)
+    assert (tmp_path / "file").read_bytes() == NEW
+    assert stat.S_IMODE((tmp_path / "file").stat().st_mode) == 0o640
     assert _names(tmp_path) == ["file"]
 
 
