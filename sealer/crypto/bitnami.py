@@ -203,13 +203,12 @@ def label_of(scope: Scope, *, namespace: str, name: str) -> bytes:
     Namespaces hold no slash, so the labels of different scopes never agree but for an empty
     namespace, which no object in a cluster has.
     """
-    match scope:
-        case Scope.CLUSTER_WIDE:
-            return b""
-        case Scope.NAMESPACE_WIDE:
-            return namespace.encode()
-        case Scope.STRICT:
-            return f"{namespace}/{name}".encode()
+    labels = {
+        Scope.CLUSTER_WIDE: "",
+        Scope.NAMESPACE_WIDE: namespace,
+        Scope.STRICT: f"{namespace}/{name}",
+    }
+    return labels[scope].encode()
 
 
 def private_keys_from_pem(text: str) -> list[PrivateKey]:
