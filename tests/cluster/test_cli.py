@@ -72,6 +72,7 @@ def newer(shop: Namespace) -> Iterator[UnsealingKey]:
     eventually(lambda: cluster_key(shop.api) == key.public, what="the newer key")
     yield key
     shop.api.request("DELETE", f"{SECRETS}/unsealing-key-70")
+    eventually(lambda: cluster_key(shop.api) != key.public, what="the key to be gone")
 
 
 def test_an_ordinary_user_lists_and_pins_the_clusters_key(shop: Namespace, laptop: Laptop) -> None:

@@ -20,8 +20,9 @@ if TYPE_CHECKING:
 
 
 @pytest.fixture
-def repository(laptop: Laptop) -> Repository:
+def repository(shop: Namespace, laptop: Laptop) -> Repository:
     """Alice's repository, set up for the cluster that her kubeconfig names."""
+    cluster_key(shop.api)  # there is one from then on
     made = Repository.init(laptop.directory)
     made.git("config", "user.name", "Alice")
     made.git("config", "user.email", "alice@example.invalid")
