@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 import click
+from click.core import ParameterSource
 
 from sealer import files
 from sealer.cli import commits, options
@@ -25,6 +26,7 @@ sealer reseal
 sealer reseal --commit --branch reseal
 sealer reseal --keyring keyring
 sealer reseal --keyring keyring --dry-run apps/
+sealer reseal --to native --private-key sealed-secrets-keys.yaml apps/
 """
 
 
@@ -34,6 +36,9 @@ class Arguments:
 
     paths: tuple[str, ...]
     keyring: Path | None
+    to: str | None
+    private_keys: tuple[Path, ...]
+    sealing_keys: tuple[Path, ...]
     cluster: str
     kubeconfig: Path | None
     context: str
@@ -47,6 +52,11 @@ class Arguments:
     def names(self) -> tuple[str, ...]:
         """What to look through."""
         return self.paths or (".",)
+
+    @property
+    def wish(self) -> Wish:
+        """Which clusters to ask."""
+        return Wish(kubeconfig=self.kubeconfig, context=self.context, name=self.cluster)
 
 
 @dataclass(slots=True)
@@ -67,6 +77,13 @@ class _Run:
 @options.command("reseal", examples=_EXAMPLES)
 @options.paths
 @options.keyring
+@click.option(
+    "--to",
+    type=click.Choice(["native"]),
+    help="Turn what kubeseal sealed into our own format, with its RSA keys.",
+)
+@options.private_keys
+@options.sealing_keys
 @options.cluster
 @options.kubeconfig
 @options.context
@@ -84,12 +101,16 @@ def command(arguments: Arguments, terminal: Terminal) -> int:
     shows only those lines. Without a keyring the controllers of the clusters have done the
     wrapping, and their offers are copied; that takes no right but reading. What cannot be resealed
     is named and left. Interrupted, it goes on where it was when it is run again.
+
+    With --to native, SealedSecrets of sealed-secrets become ours: scope, template and everything
+    else stay as they are, and items are opened with --private-key (PEM files, or key Secrets as
+    `kubectl get secret -o yaml` prints them) and sealed as `sealer seal` would.
     """
     wish = CommitWish(commit=arguments.commit_, message=arguments.message, branch=arguments.branch)
-    run = _Run(_resealers(arguments))
-    for resealer in run.resealers:
-        for warning in resealer.warnings:
-            terminal.warn(warning)
+    if arguments.to is not None:
+        return _to_native(arguments, wish, terminal)
+    _refuse_typed("private_keys", "sealing_keys")
+    run = _Run(_resealers(arguments, terminal))
     try:
         if arguments.commit_ and not arguments.dry_run:
             _reseal_and_commit(arguments, wish, run, terminal)
@@ -111,12 +132,39 @@ def command(arguments: Arguments, terminal: Terminal) -> int:
     return max((failure.exit_code for failure in run.failures), default=0)
 
 
-def _resealers(arguments: Arguments) -> list[Resealer]:
+def _to_native(arguments: Arguments, wish: CommitWish, terminal: Terminal) -> int:
+    from sealer.cli import to_native  # noqa: PLC0415 - RSA takes 60 ms to import
+
+    job = to_native.Job(
+        names=arguments.names,
+        private_keys=arguments.private_keys,
+        sealing_keys=arguments.sealing_keys,
+        cluster=arguments.wish,
+        commit=wish,
+        dry_run=arguments.dry_run,
+        as_json=arguments.output_format == "json",
+    )
+    return to_native.run(job, terminal)
+
+
+def _refuse_typed(*names: str) -> None:
+    source = click.get_current_context().get_parameter_source
+    for name in names:
+        if source(name) is ParameterSource.COMMANDLINE:
+            option = name.removesuffix("s").replace("_", "-")
+            raise UsageError(f"--{option} goes with --to native")
+
+
+def _resealers(arguments: Arguments, terminal: Terminal) -> list[Resealer]:
     repository = Repositories().near(arguments.names[0])
     if arguments.keyring is not None:
-        return [of_keyring(arguments.keyring, repository)]
-    wish = Wish(kubeconfig=arguments.kubeconfig, context=arguments.context, name=arguments.cluster)
-    return of_clusters(repository, wish)
+        found = [of_keyring(arguments.keyring, repository)]
+    else:
+        found = of_clusters(repository, arguments.wish)
+    for resealer in found:
+        for warning in resealer.warnings:
+            terminal.warn(warning)
+    return found
 
 
 def _reseal(arguments: Arguments, run: _Run, terminal: Terminal) -> None:
