@@ -24,7 +24,8 @@ from controller.announcing import Announcer, Subject
 from controller.apiserver import ApiServer
 from controller.cluster import GROUP_PATH, SEALED_SECRETS, SEALING_KEYS, SHARED_SECRETS, Cluster
 from controller.connection import Connection, from_kubeconfig, in_pod
-from controller.engine import Engine, Object
+from controller.converging import Object
+from controller.engine import Engine
 from controller.keys import ClusterKeys
 from controller.lease import Lease
 from controller.live import Glimpse, glimpse
