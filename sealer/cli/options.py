@@ -137,6 +137,21 @@ sealing_keys: Decorator = click.option(
     help="Public keys (PEM); may be repeated.",
 )
 
+expired_certificates: Decorator = click.option(
+    "--allow-expired-certificate",
+    is_flag=True,
+    help="For sealed-secrets: seal to a certificate that is expired.",
+)
+
+sealed_secrets_service: Decorator = click.option(
+    "--sealed-secrets-service",
+    "service",
+    default="kube-system/sealed-secrets-controller",
+    show_default=True,
+    metavar="NAMESPACE/NAME",
+    help="The Service of the controller that is asked as kubeseal asks it.",
+)
+
 write: Decorator = click.option(
     "-w",
     "--write",
