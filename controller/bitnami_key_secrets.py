@@ -8,14 +8,22 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any
+from datetime import datetime, timedelta
+from typing import Any, Final
 
 from controller.renewal import KeyProblem
+from controller.targets import MANAGED_BY
 from sealer import plaintext
 from sealer.bitnami_keys import ACTIVE, KeyPair, newest_first, read_key_in_use
 from sealer.crypto.bitnami import Certificate, PrivateKey
+from sealer.crypto.bitnami_making import KeyTexts
+from sealer.crypto.encoding import encode_base64
 from sealer.errors import InvalidKey, SealerError
 from sealer.manifests.bitnami import KEY_LABEL
+from sealer.manifests.models import Manifest
+
+NAME_PREFIX: Final = "sealed-secrets-key"
+"""What their controller begins the names of its key Secrets with."""
 
 Object = Mapping[str, Any]
 
@@ -103,3 +111,27 @@ def relabelled(loaded: KeyPair | KeyProblem, secret: KeySecret) -> KeyPair | Key
     if isinstance(loaded, KeyProblem):
         return loaded
     return replace(loaded, active=secret.active)
+
+
+def due(keyring: BitnamiKeyring, *, period: timedelta, now: datetime) -> timedelta:
+    """How long until another key is to be made: when the one that seals is this old, or now."""
+    made = keyring.sealing.not_before if keyring.sealing else None
+    return max(timedelta(0), made + period - now) if made is not None else timedelta(0)
+
+
+def secret_of(texts: KeyTexts, *, namespace: str) -> Manifest:
+    """The Secret of a new key, as sealed-secrets makes it. Holds the private key."""
+    return {
+        "apiVersion": "v1",
+        "kind": "Secret",
+        "metadata": {
+            "generateName": NAME_PREFIX,
+            "namespace": namespace,
+            "labels": {MANAGED_BY: "sealer", KEY_LABEL: ACTIVE},
+        },
+        "type": "kubernetes.io/tls",
+        "data": {
+            "tls.crt": encode_base64(texts.certificate.encode()),
+            "tls.key": encode_base64(texts.key.encode()),
+        },
+    }

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from urllib.parse import quote
 
@@ -47,6 +48,7 @@ class BitnamiKeys:
     _secrets: dict[Key, KeySecret] = field(default_factory=dict)
     _known: dict[str, tuple[KeySecret, KeyPair | KeyProblem]] = field(default_factory=dict)
     _stale: asyncio.Event = field(default_factory=asyncio.Event)
+    _news: asyncio.Event = field(default_factory=asyncio.Event)
 
     async def run(self) -> None:
         """Watch and load until cancelled."""
@@ -70,6 +72,20 @@ class BitnamiKeys:
                 self.loaded.set()
                 await self._stale.wait()
 
+    async def has(self, fingerprint: str, *, within: float) -> bool:
+        """Wait for a key to be in the keyring.
+
+        Args:
+            fingerprint: of the key.
+            within: seconds after which it is given up.
+        """
+        with suppress(TimeoutError):
+            async with asyncio.timeout(within):
+                while not any(key.fingerprint == fingerprint for key in self.keyring.keys):
+                    await self._news.wait()
+                return True
+        return False
+
     async def _load(self) -> None:
         known = {}
         for secret in list(self._secrets.values()):
@@ -87,4 +103,6 @@ class BitnamiKeys:
             return
         self.keyring = keyring
         logger.info("%d keys of sealed-secrets", len(keyring.pairs))
+        self._news.set()
+        self._news = asyncio.Event()
         self.changed()

@@ -13,6 +13,7 @@ import secrets
 import signal
 import socket
 import time
+from contextlib import nullcontext
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -22,6 +23,8 @@ from urllib.parse import quote
 from controller import handlers
 from controller.announcing import Announcer, Subject
 from controller.apiserver import ApiServer
+from controller.bitnami_keys import BitnamiKeys
+from controller.bitnami_serving import BitnamiServing
 from controller.cluster import GROUP_PATH, SEALED_SECRETS, SEALING_KEYS, SHARED_SECRETS, Cluster
 from controller.connection import Connection, from_kubeconfig, in_pod
 from controller.converging import Object
@@ -34,12 +37,13 @@ from controller.metrics import Metrics, Snapshot
 from controller.reconcile import KIND
 from controller.renewal import KEY_LABEL, KeyProblem, read_key
 from controller.server import serving
-from controller.settings import ClusterSettings, Settings
+from controller.settings import BitnamiSettings, ClusterSettings, Settings
 from controller.shares import Shares
 from controller.status import READY, Status
 from controller.targets import TARGET_LABEL
 from controller.watching import Key, Watch
 from controller.workqueue import Backoff, WorkQueue
+from sealer.crypto.keys import SealingKey
 from sealer.errors import SealerError
 from sealer.keyring import HeldKey
 
@@ -137,6 +141,8 @@ class Operator:
         self._shares = Shares(
             cluster=cluster, objects=self._engine, enqueue=self._sharing.add, now=now
         )
+        served = options.bitnami
+        self._bitnami = self._serve_bitnami(served, cluster) if served else None
         self._secrets = self._watch_secrets(found)
         self._key_secrets = self._watch_key_secrets(key_secrets)
 
@@ -153,8 +159,11 @@ class Operator:
                 ready=self._not_ready,
                 metrics=self._metrics.text,
             ),
+            self._bitnami.endpoints() if self._bitnami else nullcontext(),
             asyncio.TaskGroup() as group,
         ):
+            if self._bitnami:
+                group.create_task(self._bitnami.keys.run())
             for watch in (self._secrets, self._key_secrets):
                 self._pulse.expect(watch.name)
                 group.create_task(watch.run())
@@ -180,6 +189,8 @@ class Operator:
         logger.info("at work")
         group.create_task(self._announcer.run())
         group.create_task(self._publish_all())
+        if self._bitnami:
+            group.create_task(self._bitnami.renew())
         await self._make_first_key()
         group.create_task(self._objects.run(self._options.workers))
         group.create_task(self._sharing.run(1))
@@ -273,12 +284,13 @@ class Operator:
         error.obj = ""
         logger.warning("%s", error, extra=about)
 
-    def _complain(self, problem: KeyProblem) -> None:
+    def _complain(self, problem: KeyProblem, *, namespace: str = "") -> None:
+        namespace = namespace or self._namespace
         self._metrics.failed(problem.error.reason)
-        about = {"object": f"Secret {self._namespace}/{problem.name}"}
+        about = {"object": f"Secret {namespace}/{problem.name}"}
         logger.error("this key is left out: %s", problem.error, extra=about)
         if self._leading:
-            key = Key(self._namespace, problem.name)
+            key = Key(namespace, problem.name)
             subject = Subject(kind="Secret", key=key, uid="")
             note = f"this key is left out: {problem.error}"
             self._announcer.tell(subject, reason=problem.error.reason, note=note, warning=True)
@@ -325,10 +337,26 @@ class Operator:
             cache=found,
         )
 
+    def _serve_bitnami(self, settings: BitnamiSettings, cluster: Cluster) -> BitnamiServing:
+        def native() -> SealingKey | None:
+            newest = self._keys.keyring.newest()
+            return newest.public if newest else None
+
+        namespace = settings.key_namespace or self._namespace
+        keys = BitnamiKeys(
+            api=self._api,
+            namespace=namespace,
+            pulse=self._pulse,
+            changed=lambda: None,
+            complain=lambda problem: self._complain(problem, namespace=namespace),
+        )
+        return BitnamiServing(keys=keys, cluster=cluster, settings=settings, native=native, now=now)
+
     def _not_ready(self) -> list[str]:
         if not self._started:
             return ["starting: waiting for the API server and the CRDs"]
         troubles = [f"the watch of {name} is cut off" for name in self._pulse.disconnected()]
+        troubles += self._bitnami.troubles() if self._bitnami else []
         if not self._keys.keyring.keys:
             troubles.append("there is no unsealing key")
         if not self._leading and not self.lease.holder:

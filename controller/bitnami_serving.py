@@ -1,0 +1,67 @@
+"""What serves sealed-secrets besides its objects: keys, endpoints, and new keys where asked for."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from controller import bitnami_endpoints
+from controller.bitnami_answers import Keys
+from controller.bitnami_keys import BitnamiKeys
+from controller.bitnami_renewal import BitnamiRenewal
+from controller.cluster import Cluster
+from controller.settings import BitnamiSettings
+from sealer.crypto.keys import SealingKey
+
+
+@dataclass(slots=True, kw_only=True)
+class BitnamiServing:
+    """The parts, of which all replicas run the keys and the endpoints.
+
+    Attributes:
+        native: the newest key of the cluster in our own format, if there is one.
+        now: the time, UTC.
+    """
+
+    keys: BitnamiKeys
+    cluster: Cluster
+    settings: BitnamiSettings
+    native: Callable[[], SealingKey | None]
+    now: Callable[[], datetime]
+
+    @asynccontextmanager
+    async def endpoints(self) -> AsyncIterator[None]:
+        """Answer kubeseal for the length of a block.
+
+        Raises:
+            UsageError: nobody can listen there.
+        """
+        async with bitnami_endpoints.serving(
+            self.settings.listen, rate=self.settings.rate, keys=self._keys, now=self.now
+        ):
+            yield
+
+    async def renew(self) -> None:
+        """Make keys as they are due, until cancelled; only where a period was given."""
+        if not self.settings.key_renew_period:
+            return
+        renewal = BitnamiRenewal(
+            keys=self.keys,
+            cluster=self.cluster,
+            period=timedelta(seconds=self.settings.key_renew_period),
+            now=self.now,
+        )
+        await renewal.run()
+
+    def troubles(self) -> list[str]:
+        """Why it cannot do its work at the moment."""
+        loaded = self.keys.loaded.is_set()
+        return [] if loaded else ["the keys of sealed-secrets are not loaded yet"]
+
+    def _keys(self) -> Keys | None:
+        if not self.keys.loaded.is_set():
+            return None
+        keyring = self.keys.keyring
+        return Keys(opening=keyring.keys, certificate=keyring.certificate, native=self.native())
