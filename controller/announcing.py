@@ -36,6 +36,7 @@ class Subject:
     kind: str
     key: Key
     uid: str
+    api_version: str = API_VERSION
 
 
 @dataclass(slots=True, kw_only=True)
@@ -92,7 +93,7 @@ def _event(subject: Subject, *, reason: str, note: str, warning: bool) -> dict[s
     namespace = subject.key.namespace or "default"
     stem = subject.key.name[:_MOST_NAME].rstrip("-.")
     regarding = {
-        "apiVersion": API_VERSION,
+        "apiVersion": subject.api_version,
         "kind": subject.kind,
         "name": subject.key.name,
         "uid": subject.uid,

@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 from controller import bitnami_endpoints
 from controller.bitnami_answers import Keys
 from controller.bitnami_keys import BitnamiKeys
+from controller.bitnami_objects import BitnamiObjects
 from controller.bitnami_renewal import BitnamiRenewal
 from controller.cluster import Cluster
 from controller.settings import BitnamiSettings
@@ -26,6 +27,7 @@ class BitnamiServing:
     """
 
     keys: BitnamiKeys
+    objects: BitnamiObjects
     cluster: Cluster
     settings: BitnamiSettings
     native: Callable[[], SealingKey | None]
@@ -42,6 +44,11 @@ class BitnamiServing:
             self.settings.listen, rate=self.settings.rate, keys=self._keys, now=self.now
         ):
             yield
+
+    async def open(self, workers: int) -> None:
+        """Open objects, so many at a time, until cancelled."""
+        await self.keys.loaded.wait()
+        await self.objects.run(workers)
 
     async def renew(self) -> None:
         """Make keys as they are due, until cancelled; only where a period was given."""

@@ -16,7 +16,6 @@ import time
 from contextlib import nullcontext
 from dataclasses import replace
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
@@ -24,12 +23,14 @@ from controller import handlers
 from controller.announcing import Announcer, Subject
 from controller.apiserver import ApiServer
 from controller.bitnami_keys import BitnamiKeys
+from controller.bitnami_objects import BitnamiObjects
 from controller.bitnami_serving import BitnamiServing
-from controller.cluster import GROUP_PATH, SEALED_SECRETS, SEALING_KEYS, SHARED_SECRETS, Cluster
-from controller.connection import Connection, from_kubeconfig, in_pod
+from controller.cluster import SEALED_SECRETS, SEALING_KEYS, SHARED_SECRETS, Cluster
+from controller.connection import Connection, connect
 from controller.converging import Object
 from controller.engine import Engine
 from controller.keys import ClusterKeys
+from controller.kinds import own_kinds_are_there, tell_of_unserved
 from controller.lease import Lease
 from controller.live import Glimpse, glimpse
 from controller.liveness import Pulse
@@ -48,7 +49,6 @@ from sealer.errors import SealerError
 from sealer.keyring import HeldKey
 
 _LEASE = "sealer-controller"
-_KINDS = frozenset({SEALED_SECRETS, SHARED_SECRETS, SEALING_KEYS})
 _MOMENT_SECONDS = 0.1
 _LOOK_SECONDS = 1.0
 """Between two looks for something that is not there yet, or that is still changing."""
@@ -61,18 +61,6 @@ def now() -> datetime:
     return datetime.now(UTC)
 
 
-def connect(options: ClusterSettings) -> Connection:
-    """The way to the API server.
-
-    Raises:
-        ClusterError, FileError, UsageError: there is none.
-    """
-    if options.kubeconfig is None and (pod := in_pod(os.environ)) is not None:
-        return pod
-    default = os.environ.get("KUBECONFIG") or Path.home() / ".kube" / "config"
-    return from_kubeconfig(Path(options.kubeconfig or default), context=options.context)
-
-
 async def run(settings: Settings, options: ClusterSettings) -> None:
     """Work until told to stop by SIGTERM or SIGINT.
 
@@ -80,7 +68,7 @@ async def run(settings: Settings, options: ClusterSettings) -> None:
         SealerError: something without which nothing works.
     """
     stopping = asyncio.Event()
-    connection = connect(options)
+    connection = connect(os.environ, kubeconfig=options.kubeconfig, context=options.context)
     async with connection.session() as session:
         api = ApiServer(session, connection.server)
         operator = Operator(api, connection, settings, options)
@@ -93,7 +81,7 @@ async def run(settings: Settings, options: ClusterSettings) -> None:
             for task in (working, waiting):
                 task.cancel()
             await asyncio.wait({working, waiting})
-            await operator.lease.release()
+            await operator.close()
         if not working.cancelled() and (error := working.exception()) is not None:
             raise _first(error)
 
@@ -104,7 +92,8 @@ class Operator:
     def __init__(
         self, api: ApiServer, connection: Connection, settings: Settings, options: ClusterSettings
     ) -> None:
-        self._api, self._connection, self._options = api, connection, options
+        self._api, self._connection = api, connection
+        self._settings, self._options = settings, options
         self._namespace = settings.controller_namespace
         self._leading = self._started = False
         self._pulse = Pulse(time.monotonic)
@@ -142,7 +131,11 @@ class Operator:
             cluster=cluster, objects=self._engine, enqueue=self._sharing.add, now=now
         )
         served = options.bitnami
-        self._bitnami = self._serve_bitnami(served, cluster) if served else None
+        self._bitnami = self._serve_bitnami(served, cluster, found) if served else None
+        self._all_objects = (
+            self._engine,
+            *((self._bitnami.objects.engine,) if self._bitnami else ()),
+        )
         self._secrets = self._watch_secrets(found)
         self._key_secrets = self._watch_key_secrets(key_secrets)
 
@@ -167,7 +160,7 @@ class Operator:
             for watch in (self._secrets, self._key_secrets):
                 self._pulse.expect(watch.name)
                 group.create_task(watch.run())
-            await self._own_kinds_are_there()
+            await own_kinds_are_there(self._api)
             await self._secrets.synced.wait()
             await self._key_secrets.synced.wait()
             self._keys.read()
@@ -184,6 +177,12 @@ class Operator:
                 group.create_task(self.lease.keep())
             await self._lead(group)
 
+    async def close(self) -> None:
+        """Write down what is only in memory, and let another one work."""
+        if self._bitnami and self._leading:
+            await self._bitnami.objects.close()
+        await self.lease.release()
+
     async def _lead(self, group: asyncio.TaskGroup) -> None:
         self._leading = True
         logger.info("at work")
@@ -191,6 +190,9 @@ class Operator:
         group.create_task(self._publish_all())
         if self._bitnami:
             group.create_task(self._bitnami.renew())
+            group.create_task(self._bitnami.open(self._options.workers))
+        else:
+            group.create_task(tell_of_unserved(self._api))
         await self._make_first_key()
         group.create_task(self._objects.run(self._options.workers))
         group.create_task(self._sharing.run(1))
@@ -212,28 +214,11 @@ class Operator:
                 logger.error("%s", error)  # noqa: TRY400 - our own text says it all
                 await asyncio.sleep(_LOOK_SECONDS)
 
-    async def _own_kinds_are_there(self) -> None:
-        """Kopf looks for kinds once, so it is started when they are there."""
-        told = False
-        while True:
-            try:
-                answer = await self._api.request("GET", GROUP_PATH)
-                listed = answer.body.get("resources") if answer.ok else ()
-                missing = _KINDS - {item["name"] for item in listed or ()}
-            except SealerError as error:
-                logger.warning("%s", error)
-            else:
-                if not missing:
-                    return
-                if not told:
-                    logger.warning("waiting for the CRDs of %s", ", ".join(sorted(missing)))
-                told = True
-            await asyncio.sleep(_LOOK_SECONDS)
-
     async def _resync(self) -> None:
         while True:
             await asyncio.sleep(self._options.resync)
-            self._engine.look_at_all_again()
+            for objects in self._all_objects:
+                objects.look_at_all_again()
 
     async def _count(self) -> None:
         """Publish how many objects are sealed to a key, once they have been quiet for a while."""
@@ -306,15 +291,20 @@ class Operator:
             now=now,
         )
 
+    def _secret_changed(self, key: Key, old: Glimpse | None, new: Glimpse | None) -> None:
+        for objects in self._all_objects:
+            objects.secret_changed(key, old, new)
+
     def _watch_secrets(self, found: dict[Key, Glimpse]) -> Watch[Glimpse]:
         return Watch(
             name="secrets",
             api=self._api,
             path="/api/v1/secrets",
-            labels=f"{TARGET_LABEL}=true",
+            # Theirs carry no label, and must stay as they are.
+            labels="" if self._bitnami else f"{TARGET_LABEL}=true",
             metadata_only=True,
             read=glimpse,
-            changed=self._engine.secret_changed,
+            changed=self._secret_changed,
             pulse=self._pulse,
             cache=found,
         )
@@ -337,7 +327,9 @@ class Operator:
             cache=found,
         )
 
-    def _serve_bitnami(self, settings: BitnamiSettings, cluster: Cluster) -> BitnamiServing:
+    def _serve_bitnami(
+        self, settings: BitnamiSettings, cluster: Cluster, secrets: dict[Key, Glimpse]
+    ) -> BitnamiServing:
         def native() -> SealingKey | None:
             newest = self._keys.keyring.newest()
             return newest.public if newest else None
@@ -347,10 +339,22 @@ class Operator:
             api=self._api,
             namespace=namespace,
             pulse=self._pulse,
-            changed=lambda: None,
+            changed=lambda: objects.use(keys.keyring.keys),
             complain=lambda problem: self._complain(problem, namespace=namespace),
         )
-        return BitnamiServing(keys=keys, cluster=cluster, settings=settings, native=native, now=now)
+        objects = BitnamiObjects(
+            cluster=cluster,
+            settings=self._settings,
+            secrets=secrets,
+            backoff=Backoff(cap=self._options.retry_max),
+            pulse=self._pulse,
+            metrics=self._metrics,
+            announcer=self._announcer,
+            now=now,
+        )
+        return BitnamiServing(
+            keys=keys, objects=objects, cluster=cluster, settings=settings, native=native, now=now
+        )
 
     def _not_ready(self) -> list[str]:
         if not self._started:
@@ -364,13 +368,15 @@ class Operator:
         return troubles
 
     def _snapshot(self) -> Snapshot:
-        ready = [known.status.condition(READY) for known in self._engine.known.values()]
+        states = [objects.states() for objects in self._all_objects]
+        queues = [self._objects, *((self._bitnami.objects.queue,) if self._bitnami else ())]
         return Snapshot(
-            objects=[(item.reason, item.status) if item else ("", False) for item in ready],
+            objects=states[0],
+            bitnami_objects=[state for each in states[1:] for state in each],
             keys=[str(key.record.state) for key in self._keys.keyring.keys],
             key_problems=len(self._keys.problems),
-            depth=self._objects.depth,
-            retries=self._objects.retries,
+            depth=sum(queue.depth for queue in queues),
+            retries=sum(queue.retries for queue in queues),
             leader=self._leading,
             disconnected=self._pulse.disconnected(),
         )

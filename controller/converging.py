@@ -18,7 +18,7 @@ from controller.apiserver import Rejected
 from controller.cluster import Changed, Cluster
 from controller.live import Glimpse
 from controller.reconcile import Observed, Plan
-from controller.status import READY, Ref, Status, Written, failed
+from controller.status import READY, Ref, Status, Written
 from controller.targets import SECRET, Live
 from controller.watching import Key, is_older, key_of
 from sealer.errors import ClusterError, NotOwned, SealerError, Unavailable
@@ -94,6 +94,11 @@ class Objects(ABC, Generic[S, P]):
         if known is None or known.status.observed_generation != known.generation:
             return None
         return known.status.is_ready
+
+    def states(self) -> list[tuple[str, bool]]:
+        """Of each object, its condition's reason (empty for none yet) and whether it is open."""
+        ready = [known.status.condition(READY) for known in self.known.values()]
+        return [(each.reason, each.status) if each else ("", False) for each in ready]
 
     def see(self, item: Object) -> None:
         """Take note of a SealedSecret that is there, and look at it if it is news."""
@@ -182,6 +187,10 @@ class Objects(ABC, Generic[S, P]):
         """The status once the actions are done."""
 
     @abstractmethod
+    def _failed(self, observed: Observed, error: SealerError) -> Status:
+        """The status where the actions failed."""
+
+    @abstractmethod
     async def _write_status(self, key: Key, version: str, status: Status) -> str: ...
 
     async def _look_beside(self, observed: Observed, *, certain: bool) -> dict[Ref, Live]:
@@ -196,7 +205,7 @@ class Objects(ABC, Generic[S, P]):
             status, error = self._conclude(observed, decided, written), decided.error
         except SealerError as raised:
             error = raised
-            status = failed(observed.status, raised, generation=observed.generation, now=self.now())
+            status = self._failed(observed, raised)
         known.failures = known.failures + 1 if isinstance(error, Unavailable) else 0
         if error is not None:
             self.listener.failed(key, error)

@@ -10,10 +10,10 @@ from controller.converging import Known, Object, Objects
 from controller.live import Glimpse, glimpsed, read_live
 from controller.reconcile import Observed, Plan, conclude, is_done, outline, plan
 from controller.settings import Settings
-from controller.status import Ref, Status, Written
+from controller.status import Ref, Status, Written, failed
 from controller.targets import SECRET, SHARED_SECRET, Live
 from controller.watching import Key, is_older, key_of
-from sealer.errors import MalformedInput
+from sealer.errors import MalformedInput, SealerError
 from sealer.keyring import Keyring
 from sealer.manifests.models import SealedSecret
 
@@ -91,6 +91,9 @@ class Engine(Objects[SealedSecret, Plan]):
         self, observed: Observed, decided: Plan, written: Mapping[Ref, Written]
     ) -> Status:
         return conclude(decided, written, observed.live)
+
+    def _failed(self, observed: Observed, error: SealerError) -> Status:
+        return failed(observed.status, error, generation=observed.generation, now=self.now())
 
     async def _write_status(self, key: Key, version: str, status: Status) -> str:
         return await self.cluster.write_status(key, version, status)

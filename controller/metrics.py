@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections import Counter as Count
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 
 from prometheus_client import CollectorRegistry, Counter, ProcessCollector, generate_latest
 from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
+from sealer.crypto.bitnami import PrivateKey
 from sealer.crypto.keys import Unwrapper
 from sealer.keyring import HeldKey
 
@@ -22,6 +23,7 @@ class Snapshot:
 
     Attributes:
         objects: reason of the Ready condition (empty for none yet) and whether it is true, of each.
+        bitnami_objects: the same of the condition Synced of SealedSecrets of sealed-secrets.
         keys: state of each key.
         key_problems: key Secrets that cannot be used.
         depth: objects whose turn has come.
@@ -31,6 +33,7 @@ class Snapshot:
     """
 
     objects: Iterable[tuple[str, bool]]
+    bitnami_objects: Iterable[tuple[str, bool]]
     keys: Iterable[str]
     key_problems: int
     depth: int
@@ -49,6 +52,11 @@ class Metrics:
         self.decryptions = Counter(
             "sealer_decryptions_total",
             "Data keys unwrapped with an unsealing key.",
+            registry=self._registry,
+        )
+        self.rsa_decryptions = Counter(
+            "sealer_bitnami_decryptions_total",
+            "RSA operations with keys of sealed-secrets to open objects.",
             registry=self._registry,
         )
         self._writes = Counter(
@@ -76,6 +84,11 @@ class Metrics:
         """What opens with a key and counts each time."""
         return _Counted(key.unwrapper, self.decryptions)
 
+    def counting_rsa(self, key: PrivateKey) -> PrivateKey:
+        """A key of sealed-secrets that counts each time it opens, or tries to."""
+        parts = {each.name: getattr(key, each.name) for each in fields(key)}
+        return _CountedRsa(**parts, counter=self.rsa_decryptions)
+
     def text(self) -> bytes:
         """Everything, in Prometheus' text format."""
         return generate_latest(self._registry)
@@ -95,6 +108,15 @@ class _Counted:
         return self.inner.unwrap(wrapped, info=info)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _CountedRsa(PrivateKey):
+    counter: Counter = field(repr=False)
+
+    def unwrap(self, wrapped: bytes, *, label: bytes) -> bytes:
+        self.counter.inc()
+        return PrivateKey.unwrap(self, wrapped, label=label)
+
+
 class _Gauges(Collector):
     def __init__(self, snapshot: Callable[[], Snapshot]) -> None:
         self._snapshot = snapshot
@@ -106,8 +128,14 @@ class _Gauges(Collector):
             "SealedSecrets by their Ready condition.",
             labels=["ready", "reason"],
         )
-        for (reason, ready), number in Count(now.objects).items():
-            objects.add_metric([str(ready).lower(), reason], number)
+        bitnami = GaugeMetricFamily(
+            "sealer_bitnami_objects",
+            "SealedSecrets of sealed-secrets by their Synced condition.",
+            labels=["synced", "reason"],
+        )
+        for family, counted in ((objects, now.objects), (bitnami, now.bitnami_objects)):
+            for (reason, ready), number in Count(counted).items():
+                family.add_metric([str(ready).lower(), reason], number)
         keys = GaugeMetricFamily("sealer_keys", "Unsealing keys by state.", labels=["state"])
         for state, number in Count(now.keys).items():
             keys.add_metric([state], number)
@@ -116,7 +144,7 @@ class _Gauges(Collector):
         )
         for name in now.disconnected:
             cut_off.add_metric([name], 1)
-        yield from (objects, keys, cut_off)
+        yield from (objects, bitnami, keys, cut_off)
         yield _gauge("sealer_key_problems", "Key Secrets that cannot be used.", now.key_problems)
         yield _gauge("sealer_queue_depth", "Objects whose turn has come.", now.depth)
         yield _gauge("sealer_retries", "Tries put off since the start.", now.retries)

@@ -91,6 +91,7 @@ def test_every_condition_of_a_sealing_key_is_explained() -> None:
 def test_table_of_metrics_is_that_of_the_code() -> None:
     now = Snapshot(
         objects=[("Opened", True)],
+        bitnami_objects=[("Opened", True)],
         keys=["Active"],
         key_problems=0,
         depth=0,
