@@ -11,11 +11,12 @@ import re
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import replace
 
-from sealer.bitnami_decoding import decode, label_for
+from sealer.bitnami_decoding import decode
+from sealer.bitnami_opening import decode_items
 from sealer.bitnami_sealing import check_fits, seal_value
 from sealer.crypto.bitnami import Certificate
 from sealer.crypto.scope import Scope
-from sealer.errors import InvalidEnvelope, InvalidManifest, InvalidTemplate, Refused, UsageError
+from sealer.errors import InvalidManifest, InvalidTemplate, Refused, UsageError
 from sealer.manifests import go_templates, secret_types, validation
 from sealer.manifests.bitnami import BitnamiSealedSecret, type_of
 from sealer.manifests.models import OPAQUE, Metadata, Secret
@@ -30,13 +31,12 @@ def check_settable(sealed: BitnamiSealedSecret, item_keys: Iterable[str]) -> Non
         InvalidEnvelope: the deprecated form, which has no items.
         Refused: a template makes the value of a key.
     """
-    if sealed.whole is not None:
-        raise InvalidEnvelope(
-            "the deprecated form, one value for the whole Secret, is read and not written",
-            key="spec.data",
-            hint="seal the Secret anew: `sealer unseal` shows it",
-        )
-    _check_place(sealed)
+    try:
+        decode_items(replace(sealed, encrypted_data={}))
+    except InvalidManifest as error:
+        if error.key == "metadata.namespace":
+            error.hint = "add metadata.namespace to the SealedSecret, as the cluster will have it"
+        raise
     for item_key in item_keys:
         validation.check_item_key(item_key)
         if item_key in sealed.template.data:
@@ -53,7 +53,7 @@ def with_values(
     """Add or replace items.
 
     Args:
-        sealed: the manifest; well-formed.
+        sealed: the manifest; well-formed but for what is replaced.
         values: in clear.
         to: the recipient of what is new; whether it is still good is for the caller to ask.
 
@@ -62,7 +62,6 @@ def with_values(
             refuse, or the result is too large.
     """
     check_settable(sealed, values)
-    decode(sealed)
     _check_values(sealed, values)
     metadata = sealed.metadata
     new = {
@@ -76,6 +75,7 @@ def with_values(
         for key, value in values.items()
     }
     result = replace(sealed, encrypted_data={**sealed.encrypted_data, **new})
+    decode(result)
     check_fits(result)
     return result
 
@@ -124,15 +124,6 @@ def _uses(source: str, item_key: str) -> bool:
         return item_key in go_templates.parse(source).references
     except InvalidTemplate:
         return re.search(rf"(?<![\w-]){re.escape(item_key)}(?![\w-])", source) is not None
-
-
-def _check_place(sealed: BitnamiSealedSecret) -> None:
-    try:
-        label_for(sealed, Scope(sealed.scope))
-    except InvalidManifest as error:
-        if not sealed.metadata.namespace:
-            error.hint = "add metadata.namespace to the SealedSecret, as the cluster will have it"
-        raise
 
 
 def _check_values(sealed: BitnamiSealedSecret, values: Mapping[str, bytes]) -> None:

@@ -11,8 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from sealer.bitnami_decoding import decode as decode_theirs
-from sealer.bitnami_opening import open_items
+from sealer.bitnami_opening import decode_items, open_items
 from sealer.crypto.bitnami import PrivateKey
 from sealer.crypto.keys import SealingKey
 from sealer.crypto.primitives import TAG_BYTES
@@ -90,13 +89,7 @@ def to_native_unseen(
         SealerError: as `to_native`; what is no `CannotOpen` is about what is not sealed.
     """
     try:
-        lengths = _lengths(sealed)
-        native = _without_items(sealed)
-        binding_of(native)
-        go_templates.check_all(sealed.template.data, item_keys=lengths.keys())
-        templates.check_all(native.template.data, item_keys=lengths.keys())
-        stand_ins = {key: bytes(length) for key, length in lengths.items()}
-        _check_secret(native, {**stand_ins, **dict.fromkeys(native.template.data, b"")})
+        native = prepare_unseen(sealed)
         values, used = open_items(sealed, keys)
         native = _with_items(native, values, to=to, now=now)
     except SealerError as error:
@@ -104,11 +97,29 @@ def to_native_unseen(
     return Converted(native, used)
 
 
+def prepare_unseen(sealed: BitnamiSealedSecret) -> SealedSecret:
+    """What `to_native_unseen` makes, without items; it needs no key.
+
+    Raises:
+        SealerError: as `to_native_unseen`, for everything but the values.
+    """
+    try:
+        lengths = _lengths(sealed)
+        native = _without_items(sealed)
+        binding_of(native)
+        go_templates.check_all(sealed.template.data, item_keys=lengths.keys())
+        templates.check_all(native.template.data, item_keys=lengths.keys())
+        stand_ins = {key: bytes(length) for key, length in lengths.items()}
+        _check_secret(native, {**stand_ins, **dict.fromkeys(native.template.data, b"")})
+    except SealerError as error:
+        raise error.at(obj=str(sealed)) from None
+    return native
+
+
 def _lengths(sealed: BitnamiSealedSecret) -> dict[str, int]:
     """Of the values, which anybody can tell from what is sealed."""
-    return {
-        key: len(item.ciphertext) - TAG_BYTES for key, item in decode_theirs(sealed).items.items()
-    }
+    items = decode_items(sealed).items
+    return {key: len(item.ciphertext) - TAG_BYTES for key, item in items.items()}
 
 
 def _with_items(

@@ -85,22 +85,28 @@ def recipient_for(
             as `order_for`.
     """
     place = repositories.place(path)
-    name, file, text = _found(path, place, wanted, repositories)
-    try:
-        certificate = Certificate.from_pem(text)
-        certificate.check_usable(now=wanted.now, expired_too=wanted.expired_too)
-    except SealerError as error:
-        raise error.at(file=file) from None
+    found = _named(path, wanted, repositories) or _asked(place, wanted)
+    certificate = found.read(wanted)
     placement = place.placement if place else None
     short = short_fingerprint(certificate.fingerprint)
     to = Recipients(
         keys=(),
-        names=(f"{name} ({short})" if name else short,),
+        names=(f"{found.owner} ({short})" if found.owner else short,),
         namespace=placement.namespace if placement else None,
         scope=placement.scope if placement else None,
         rule=place.rule if place else "",
     )
     return certificate, to
+
+
+def named(path: Path | None, wanted: Wanted, repositories: Repositories) -> Certificate | None:
+    """The certificate that the command line or a configuration names; None where neither does.
+
+    Raises:
+        UsageError, CertificateError, FileError, InvalidKey, InvalidConfig, Refused: as `order_for`.
+    """
+    found = _named(path, wanted, repositories)
+    return found.read(wanted) if found else None
 
 
 def seal_raw(order: BitnamiOrder, *, name: str, from_files: Sequence[str]) -> str:
@@ -121,27 +127,42 @@ def seal_raw(order: BitnamiOrder, *, name: str, from_files: Sequence[str]) -> st
     return seal_value(value, to=order.to, scope=scope, namespace=order.namespace, name=name)
 
 
-def _found(
-    path: Path | None, place: Place | None, wanted: Wanted, repositories: Repositories
-) -> tuple[str, str, str]:
-    """Whose certificate it is, where it stands, and its text."""
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """The text of a certificate, where it stands, and whose it is."""
+
+    text: str
+    file: str
+    owner: str = ""
+
+    def read(self, wanted: Wanted) -> Certificate:
+        try:
+            certificate = Certificate.from_pem(self.text)
+            certificate.check_usable(now=wanted.now, expired_too=wanted.expired_too)
+        except SealerError as error:
+            raise error.at(file=self.file) from None
+        return certificate
+
+
+def _named(path: Path | None, wanted: Wanted, repositories: Repositories) -> _Found | None:
     if wanted.sealing_keys:
         if len(wanted.sealing_keys) > 1:
             raise _several(f"--sealing-key names {len(wanted.sealing_keys)}")
         (file,) = wanted.sealing_keys
-        return "", str(file), read_text(file)
+        return _Found(read_text(file), str(file))
     repository = repositories.at(Path()) if path is None else repositories.of(path)
-    if repository is not None and repository.certificates():
-        placement = repository.required_placement(path)
-        files = {one.certificate: one.name for one in placement.clusters if one.certificate}
-        if len(files) > 1:
-            raise _several(f"{Place(repository, placement).rule} names {', '.join(files.values())}")
-        for pinned, name in files.items():
-            return name, repository.shown(pinned), read_text(repository.root / pinned)
-    return _asked(place, wanted)
+    if repository is None or not repository.certificates():
+        return None
+    placement = repository.required_placement(path)
+    files = {one.certificate: one.name for one in placement.clusters if one.certificate}
+    if len(files) > 1:
+        raise _several(f"{Place(repository, placement).rule} names {', '.join(files.values())}")
+    for pinned, name in files.items():
+        return _Found(read_text(repository.root / pinned), repository.shown(pinned), name)
+    return None
 
 
-def _asked(place: Place | None, wanted: Wanted) -> tuple[str, str, str]:
+def _asked(place: Place | None, wanted: Wanted) -> _Found:
     wish, service = wanted.cluster, Service.read(wanted.service)
     context = wish.context
     if not context and place is not None and place.placement is not None:
@@ -155,7 +176,8 @@ def _asked(place: Place | None, wanted: Wanted) -> tuple[str, str, str]:
         if wish != Wish():
             raise
         raise UsageError("there is no certificate to seal to", hint=_HINT) from None
-    return str(service), f"Service {service}", Endpoints(cluster, service).certificate()
+    text = Endpoints(cluster, service).certificate()
+    return _Found(text, f"Service {service}", str(service))
 
 
 def _several(what: str) -> UsageError:

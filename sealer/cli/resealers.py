@@ -49,12 +49,14 @@ class Outcome:
     Attributes:
         text: its new text; the old one where nothing was stale.
         objects: namespace and name of what it holds.
+        theirs: how many SealedSecrets of sealed-secrets it holds besides.
         results: one for each resealer, in their order.
     """
 
     item: Input
     text: str = field(repr=False)
     objects: tuple[str, ...]
+    theirs: int
     results: tuple[Resealed, ...]
 
     @property
@@ -123,7 +125,8 @@ def reseal(item: Input, resealers: Sequence[Resealer], repositories: Repositorie
             source = Source.read(item.name, result.text)
         results.append(result)
     names = tuple(text.partition(" ")[2] for text in objects)
-    return Outcome(item, source.text, names, tuple(results))
+    theirs = sum(at.is_bitnami() for at in source.objects())
+    return Outcome(item, source.text, names, theirs, tuple(results))
 
 
 def _of_cluster(repository: Repository | None, asked: Asked) -> Resealer:
