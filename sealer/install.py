@@ -8,8 +8,9 @@ its comments. Nothing is sent to a cluster: that is for kubectl.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
-from typing import cast
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, cast
 
 from sealer.errors import InvalidManifest, UsageError
 from sealer.manifests import documents, validation
@@ -25,10 +26,21 @@ FILES = (
     "install/deployment.yaml",
 )
 """The files under `schemas/`, in the order in which a cluster wants them."""
+KUBESEAL_FILE = "install/kubeseal.yaml"
+"""The Service for kubeseal, which is printed where somebody names it."""
+BITNAMI_FILE = "install/bitnami.yaml"
+"""The rights that it takes to open the SealedSecrets of sealed-secrets, printed where wanted."""
 DEFAULT_NAMESPACE = "sealer-system"
 MAX_IMAGE_NAME = 255
 """Characters of an image's name without tag and digest (distribution's reference grammar)."""
 
+KUBESEAL_SERVICE = "sealed-secrets-controller"
+"""The name that kubeseal asks for unless it is told otherwise."""
+MAX_SERVICE_NAME = 63
+"""Characters of a Service's name (RFC 1035)."""
+
+_OWN_SERVICE = "sealer-controller"
+_SERVICE = re.compile(r"[a-z](?:[a-z0-9-]*[a-z0-9])?")
 _SHARED_NAMESPACES = frozenset({"default", "kube-system", "kube-public", "kube-node-lease"})
 _HOST = r"[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?"
 _PART = r"[a-z0-9]+(?:(?:\.|__?|-+)[a-z0-9]+)*"
@@ -38,32 +50,67 @@ _IMAGE = re.compile(
 )
 
 
-def stream(texts: Iterable[str], *, image: str, namespace: str = DEFAULT_NAMESPACE) -> str:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Installation:
+    """What is installed, and where.
+
+    Attributes:
+        image: the controller's image, with a tag or digest if it has one.
+        namespace: the controller's own, made with the rest.
+        serve_bitnami: whether SealedSecrets of sealed-secrets are opened, too.
+        kubeseal_service: name of the Service that kubeseal asks, which takes that; empty for none.
+    """
+
+    image: str
+    namespace: str = DEFAULT_NAMESPACE
+    serve_bitnami: bool = False
+    kubeseal_service: str = ""
+
+    @property
+    def serves(self) -> bool:
+        """Whether sealed-secrets is served."""
+        return self.serve_bitnami or bool(self.kubeseal_service)
+
+    @property
+    def files(self) -> tuple[str, ...]:
+        """The files under `schemas/` that it takes, in the order in which a cluster wants them."""
+        files = (*FILES, BITNAMI_FILE) if self.serves else FILES
+        return (*files, KUBESEAL_FILE) if self.kubeseal_service else files
+
+    @property
+    def arguments(self) -> list[str]:
+        """What the controller is told besides what it is always told."""
+        return ["--serve-bitnami"] if self.serves else []
+
+
+def stream(texts: Iterable[str], installation: Installation) -> str:
     """Return the manifests as one stream for `kubectl apply --server-side -f -`.
 
     Args:
-        texts: the content of `FILES`, in that order.
-        image: the controller's image, with a tag or digest if it has one.
-        namespace: the controller's own, made with the rest.
+        texts: the content of `installation.files`, in that order.
+        installation: what is asked for.
 
     Raises:
-        UsageError: image or namespace is not what it must be.
+        UsageError: a name is not what it must be.
     """
-    _check_image(image)
-    _check_namespace(namespace)
-    return "---\n".join(_placed(text, image, namespace) for text in texts)
+    _check_image(installation.image)
+    _check_namespace(installation.namespace)
+    if installation.kubeseal_service:
+        _check_service(installation.kubeseal_service)
+    return "---\n".join(_placed(text, installation) for text in texts)
 
 
-def _placed(text: str, image: str, namespace: str) -> str:
+def _placed(text: str, installation: Installation) -> str:
     edits = [
         edit
         for document in documents.read(text)
-        for edit in documents.edit(document, *_changes(document, image, namespace))
+        for edit in documents.edit(document, *_changes(document, installation))
     ]
     return documents.apply(text, edits)
 
 
-def _changes(document: Document, image: str, namespace: str) -> Iterator[Change]:
+def _changes(document: Document, installation: Installation) -> Iterator[Change]:
+    namespace, service = installation.namespace, installation.kubeseal_service
     manifest = cast("dict[str, Value]", document.value)
     metadata = cast("dict[str, Value]", manifest["metadata"])
     if manifest["kind"] == "Namespace":
@@ -73,8 +120,35 @@ def _changes(document: Document, image: str, namespace: str) -> Iterator[Change]
     for index, subject in enumerate(cast("list[dict[str, Value]]", manifest.get("subjects", []))):
         if "namespace" in subject:
             yield Put(("subjects", index, "namespace"), namespace)
-    if manifest["kind"] == "Deployment":
-        yield Put(("spec", "template", "spec", "containers", 0, "image"), image)
+    match manifest["kind"], metadata["name"]:
+        case "Deployment", _:
+            yield from _deployment_changes(manifest, installation)
+        case "Service", name if name == KUBESEAL_SERVICE:
+            yield Put(("metadata", "name"), service)
+        case "Role", "sealer-kubeseal":
+            yield Put(("rules", 0, "resourceNames", 0), service)
+            yield Put(("rules", 1, "resourceNames", 0), f"http:{service}:http")
+
+
+def _deployment_changes(
+    manifest: Mapping[str, Value], installation: Installation
+) -> Iterator[Change]:
+    container = ("spec", "template", "spec", "containers", 0)
+    yield Put((*container, "image"), installation.image)
+    if installation.arguments:
+        value: Any = manifest
+        for step in container:
+            value = value[step]
+        yield Put((*container, "args"), [*value["args"], *installation.arguments])
+
+
+def _check_service(name: str) -> None:
+    if not _SERVICE.fullmatch(name) or len(name) > MAX_SERVICE_NAME or name == _OWN_SERVICE:
+        raise UsageError(
+            "this is not the name of a Service",
+            key="--sealed-secrets-service",
+            hint=f"kubeseal asks for {KUBESEAL_SERVICE} unless it is told otherwise",
+        )
 
 
 def _check_image(image: str) -> None:

@@ -16,6 +16,8 @@ from sealer.cli.output import Destination, Terminal
 _EXAMPLES = """\
 sealer install --image registry.example/sealer:1.0 | kubectl apply --server-side -f -
 sealer install --image registry.example/sealer:1.0 -w sealer.yaml
+sealer install --image registry.example/sealer:1.0 \\
+    --sealed-secrets-service sealed-secrets-controller | kubectl apply --server-side -f -
 """
 
 
@@ -35,10 +37,28 @@ sealer install --image registry.example/sealer:1.0 -w sealer.yaml
     metavar="NAMESPACE",
     help=f"The controller's own namespace; {install.DEFAULT_NAMESPACE} unless given.",
 )
+@click.option(
+    "--serve-bitnami",
+    is_flag=True,
+    help="Have SealedSecrets of sealed-secrets opened, too.",
+)
+@click.option(
+    "--sealed-secrets-service",
+    default="",
+    metavar="NAME",
+    help="--serve-bitnami, with a Service of this name for kubeseal.",
+)
 @options.write
 @options.force
 def command(
-    *, image: str, namespace: str, destination: str | None, force: bool, terminal: Terminal
+    *,
+    image: str,
+    namespace: str,
+    serve_bitnami: bool,
+    sealed_secrets_service: str,
+    destination: str | None,
+    force: bool,
+    terminal: Terminal,
 ) -> None:
     """Print what installs the controller.
 
@@ -47,8 +67,14 @@ def command(
     deleting the CRDs every SealedSecret.
     """
     folder = _schemas()
-    texts = [folder.joinpath(name).read_text(encoding="utf-8") for name in install.FILES]
-    text = install.stream(texts, image=image, namespace=namespace)
+    installation = install.Installation(
+        image=image,
+        namespace=namespace,
+        serve_bitnami=serve_bitnami,
+        kubeseal_service=sealed_secrets_service,
+    )
+    texts = [folder.joinpath(name).read_text(encoding="utf-8") for name in installation.files]
+    text = install.stream(texts, installation)
     Destination(destination, force).put(text, terminal=terminal)
 
 
