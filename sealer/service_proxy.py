@@ -174,7 +174,8 @@ class Endpoints:
                 what = f", or nothing behind it that answers /v1/{endpoint}" if endpoint else ""
                 return ClusterError(
                     f"there is no {where}{what} (404)",
-                    hint="--sealed-secrets-service NAMESPACE/NAME names another",
+                    hint="--sealed-secrets-service NAMESPACE/NAME names another, such as that of "
+                    "`sealer install --sealed-secrets-service`",
                 )
             case status:
                 return ClusterError(

@@ -6,6 +6,7 @@ option's long name. What is typed wins over what is set.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from enum import StrEnum
 from functools import wraps
@@ -17,6 +18,7 @@ import click
 
 from sealer.cli.output import Terminal
 from sealer.errors import UsageError
+from sealer.service_proxy import DEFAULT
 
 _Arguments = TypeVar("_Arguments")
 _Word = TypeVar("_Word", bound=StrEnum)
@@ -107,6 +109,13 @@ def _quiet() -> click.Option:
     )
 
 
+def _kubeseals_service() -> str:
+    # kubeseal reads these two; whoever has set them for it means them here as well.
+    namespace, _, name = DEFAULT.partition("/")
+    namespace = os.environ.get("SEALED_SECRETS_CONTROLLER_NAMESPACE") or namespace
+    return f"{namespace}/{os.environ.get('SEALED_SECRETS_CONTROLLER_NAME') or name}"
+
+
 filenames: Decorator = click.option(
     "-f",
     "--filename",
@@ -146,9 +155,9 @@ expired_certificates: Decorator = click.option(
 sealed_secrets_service: Decorator = click.option(
     "--sealed-secrets-service",
     "service",
-    default="kube-system/sealed-secrets-controller",
-    show_default=True,
-    metavar="NAMESPACE/NAME",
+    default=_kubeseals_service,
+    show_default=DEFAULT,
+    metavar="[NAMESPACE/]NAME",
     help="The Service of the controller that is asked as kubeseal asks it.",
 )
 

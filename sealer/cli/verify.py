@@ -154,7 +154,7 @@ def _check(arguments: Arguments, terminal: Terminal) -> Report:
     every = [*checked, *theirs]
     findings += find_renamed(read_kustomizations(_looked_through(arguments, every)), every)
     if arguments.live:
-        findings += _ask(arguments, expected.repositories, checked)
+        findings += _ask(arguments, expected.repositories, every)
     return Report(files, every, findings)
 
 
