@@ -97,10 +97,13 @@ class BitnamiMemory:
 
     async def write(self) -> None:
         """Write what changed; best effort."""
-        dirty, self._dirty = self._dirty, set()
-        for number in dirty:
+        for number in list(self._dirty):
+            self._dirty.discard(number)  # first, since it may change again meanwhile
             try:
                 await self._write(number)
+            except asyncio.CancelledError:
+                self._dirty.add(number)
+                raise
             except SealerError as error:
                 self._dirty.add(number)
                 logger.warning("what is remembered was not written: %s", error)

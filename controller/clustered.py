@@ -292,8 +292,11 @@ class Operator:
         )
 
     def _secret_changed(self, key: Key, old: Glimpse | None, new: Glimpse | None) -> None:
-        for objects in self._all_objects:
-            objects.secret_changed(key, old, new)
+        if not self._bitnami:
+            self._engine.secret_changed(key, old, new)
+            return
+        for objects in self._all_objects:  # what one of them wrote is news for the other one
+            objects.look_again(key)
 
     def _watch_secrets(self, found: dict[Key, Glimpse]) -> Watch[Glimpse]:
         return Watch(
