@@ -154,7 +154,6 @@ expired_certificates: Decorator = click.option(
 
 sealed_secrets_service: Decorator = click.option(
     "--sealed-secrets-service",
-    "service",
     default=_kubeseals_service,
     show_default=DEFAULT,
     metavar="[NAMESPACE/]NAME",

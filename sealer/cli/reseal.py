@@ -51,7 +51,7 @@ class Arguments:
     through_cluster: bool
     sealing_keys: tuple[Path, ...]
     allow_expired_certificate: bool
-    service: str
+    sealed_secrets_service: str
     cluster: str
     kubeconfig: Path | None
     context: str
@@ -178,7 +178,7 @@ def _reseal_theirs(
         sealing_keys=arguments.sealing_keys,
         expired_too=arguments.allow_expired_certificate,
         cluster=arguments.wish,
-        service=arguments.service,
+        service=arguments.sealed_secrets_service,
     )
     job = turning.Job(
         names=arguments.names,

@@ -63,7 +63,7 @@ class Arguments:
     to: Format
     sealing_keys: tuple[Path, ...]
     allow_expired_certificate: bool
-    service: str
+    sealed_secrets_service: str
     kubeconfig: Path | None
     context: str
     scope: Scope | None
@@ -200,7 +200,7 @@ class _Orders:
             now=self._now,
             expired_too=given.allow_expired_certificate,
             cluster=Wish(kubeconfig=given.kubeconfig, context=given.context),
-            service=given.service,
+            service=given.sealed_secrets_service,
             scope=given.scope,
             kind=given.kind,
             namespace=given.namespace,

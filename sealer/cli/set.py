@@ -39,7 +39,7 @@ class Arguments:
     object_name: str
     sealing_keys: tuple[Path, ...]
     allow_expired_certificate: bool
-    service: str
+    sealed_secrets_service: str
     kubeconfig: Path | None
     context: str
     commit_: bool
@@ -147,7 +147,7 @@ def _bitnami(target: Target, arguments: Arguments) -> _Job:
         now=datetime.now(UTC),
         expired_too=arguments.allow_expired_certificate,
         cluster=arguments.wish,
-        service=arguments.service,
+        service=arguments.sealed_secrets_service,
     )
     certificate, to = recipient_for(target.item.path, wanted, Repositories())
     to.namespace_or(found.sealed.metadata.namespace, by="the manifest")

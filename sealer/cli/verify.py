@@ -218,7 +218,7 @@ def _object(checked: Checked) -> dict[str, object]:
 
 def _summary(report: Report) -> str:
     counts = Counter(key for item in report.checked for key in item.keys)
-    opened = ", ".join(f"{number} with {_short(key)}" for key, number in sorted(counts.items()))
+    opened = ", ".join(f"{number} with {short_id(key)}" for key, number in sorted(counts.items()))
     parts = [
         count(report.files, "file"),
         count(len(report.checked), "sound SealedSecret")
@@ -226,9 +226,3 @@ def _summary(report: Report) -> str:
         count(len(report.findings), "finding"),
     ]
     return ", ".join(parts)
-
-
-def _short(key: str) -> str:
-    """A key id of ours, or a fingerprint such as `SHA256:…`."""
-    algorithm, colon, digest = key.rpartition(":")
-    return f"{algorithm}{colon}{short_id(digest)}"
