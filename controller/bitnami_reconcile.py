@@ -110,15 +110,6 @@ def remember(
     )
 
 
-def scope_of(item: Mapping[str, object]) -> str:
-    """What the annotations of an object say about its scope.
-
-    Raises:
-        InvalidManifest: it cannot be read.
-    """
-    return BitnamiSealedSecret.read(item).scope
-
-
 def is_done(
     observed: Observed, remembered: Remembered | None, settings: Settings, *, scope: str
 ) -> bool:
