@@ -75,24 +75,26 @@ class Kubeseal:
 
 
 def put_behind(
-    api: ApiServer, controller: Controller, *, service: str = SERVICE, namespace: str = ""
+    api: ApiServer, controller: Controller, *, service: str = SERVICE, address: str = ADDRESS
 ) -> None:
-    """Make a controller what is found behind a Service, as a kubelet and a cluster's own would."""
-    namespace = namespace or DEFAULT_NAMESPACE
-    api.pods.put(ADDRESS, PORT, loopback=controller.kubeseal_port)
-    place = f"/api/v1/namespaces/{namespace}"
+    """Make a controller what is found behind a Service, as a kubelet and a cluster's own would.
+
+    Each needs an address of its own: the API server keeps its connections to pods.
+    """
+    api.pods.put(address, PORT, loopback=controller.kubeseal_port)
+    place = f"/api/v1/namespaces/{DEFAULT_NAMESPACE}"
     pod = {"metadata": {"name": service}, "spec": _POD}
     assert api.request("POST", f"{place}/pods", pod).status in (201, 409)
-    status = {"status": {"podIP": ADDRESS, "podIPs": [{"ip": ADDRESS}]}}
+    status = {"status": {"podIP": address, "podIPs": [{"ip": address}]}}
     merge = "application/merge-patch+json"
     path = f"{place}/pods/{service}/status"
     assert api.request("PATCH", path, status, content_type=merge).status == 200
-    reference = {"kind": "Pod", "namespace": namespace, "name": service}
+    reference = {"kind": "Pod", "namespace": DEFAULT_NAMESPACE, "name": service}
     endpoints = {
         "metadata": {"name": service},
         "subsets": [
             {
-                "addresses": [{"ip": ADDRESS, "targetRef": reference}],
+                "addresses": [{"ip": address, "targetRef": reference}],
                 "ports": [{"name": "http", "port": PORT}],
             }
         ],
@@ -100,21 +102,21 @@ def put_behind(
     assert api.request("POST", f"{place}/endpoints", endpoints).status in (201, 409)
 
 
-def put_key(api: ApiServer, key: RsaKey, name: str, *, state: str = "active") -> None:
-    """Create a key Secret in the controller's namespace, or replace it."""
-    secret = key.secret(name, state=state)
-    metadata = secret["metadata"]
-    assert isinstance(metadata, dict)
-    kept = {"name": name, "labels": metadata["labels"]}
-    put_key_secret(api, secret | {"metadata": kept})
+def put_key(
+    api: ApiServer, key: RsaKey, name: str, *, namespace: str, state: str = "active"
+) -> None:
+    """Create a key Secret, or replace it."""
+    put_key_secret(api, key.secret(name, state=state), namespace=namespace)
 
 
-def put_key_secret(api: ApiServer, secret: Object) -> None:
-    """Create a Secret in the controller's namespace, or replace it."""
-    place = f"/api/v1/namespaces/{DEFAULT_NAMESPACE}/secrets"
-    answer = api.request("POST", place, secret)
+def put_key_secret(api: ApiServer, secret: Object, *, namespace: str) -> None:
+    """Create a Secret in another namespace than it says, or replace it."""
+    metadata = {part: secret["metadata"][part] for part in ("name", "labels")}
+    place = f"/api/v1/namespaces/{namespace}/secrets"
+    answer = api.request("POST", place, secret | {"metadata": metadata})
     if answer.status == 409:
-        answer = api.request("PUT", f"{place}/{secret['metadata']['name']}", secret)
+        path = f"{place}/{metadata['name']}"
+        answer = api.request("PUT", path, secret | {"metadata": metadata})
     assert answer.status in (200, 201), answer.body
 
 

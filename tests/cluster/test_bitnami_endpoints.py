@@ -9,7 +9,6 @@ import pytest
 
 from sealer.install import DEFAULT_NAMESPACE
 from tests import rsa_keys
-from tests.cluster.harness.processes import eventually
 from tests.cluster.installing import apply_stream
 from tests.cluster.kubeseal import SERVICE, Kubeseal, put_behind, put_key
 from tests.cluster.running import Namespace, running_controller
@@ -20,7 +19,7 @@ if TYPE_CHECKING:
 
     from tests.cluster.harness.access import Answer
     from tests.cluster.harness.api_server import ApiServer
-    from tests.cluster.harness.fixtures import ProgramFinder
+    from tests.cluster.harness.fixtures import NamespaceFactory, ProgramFinder
     from tests.cluster.running import Controller
 
 Object = dict[str, Any]
@@ -30,12 +29,20 @@ CANNOT_OPEN = "it cannot be opened: sealed to another key or place, or altered\n
 
 
 @pytest.fixture(scope="module")
-def serving(installed_sealer: ApiServer) -> Iterator[Controller]:
-    """A controller that has two keys of sealed-secrets, behind the Service that kubeseal asks."""
+def keys(installed_sealer: ApiServer, new_namespace: NamespaceFactory) -> str:
+    """The namespace of two keys of sealed-secrets."""
+    namespace = new_namespace("keys")
+    put_key(installed_sealer, rsa_keys.OLD, "sealed-secrets-key-old", namespace=namespace)
+    put_key(installed_sealer, rsa_keys.NEW, "sealed-secrets-key-new", namespace=namespace)
+    return namespace
+
+
+@pytest.fixture(scope="module")
+def serving(installed_sealer: ApiServer, keys: str) -> Iterator[Controller]:
+    """A controller with those keys, behind the Service that kubeseal asks."""
     apply_stream(installed_sealer, "--sealed-secrets-service", SERVICE)
-    put_key(installed_sealer, rsa_keys.OLD, "sealed-secrets-key-old")
-    put_key(installed_sealer, rsa_keys.NEW, "sealed-secrets-key-new")
-    with running_controller(installed_sealer, "--serve-bitnami") as running:
+    flags = ("--serve-bitnami", f"--bitnami-key-namespace={keys}")
+    with running_controller(installed_sealer, *flags) as running:
         put_behind(installed_sealer, running)
         yield running
 
@@ -224,19 +231,24 @@ def test_health_and_metrics_are_not_behind_the_service(
 
 
 def test_kubeseal_waits_where_it_is_told_to_come_again(
-    installed_sealer: ApiServer, find_program: ProgramFinder, serving: Controller, namespace: str
+    installed_sealer: ApiServer, kubeseal: Kubeseal, keys: str, namespace: str
 ) -> None:
-    somebody = installed_sealer.kubeconfig_for("somebody")
-    patient = Kubeseal(find_program("kubeseal"), somebody)
-    sealed = json.dumps(patient.seal(_secret(namespace)))
-    flags = ("--serve-bitnami", "--bitnami-rate-limit=1")
-    with running_controller(installed_sealer, *flags, name="slow") as slow:
-        put_behind(installed_sealer, slow)
-        try:
-            for _ in range(4):
-                assert patient.run("--validate", stdin=sealed) == ""
-        finally:
-            put_behind(installed_sealer, serving)
+    api = installed_sealer
+    ports = [{"name": "http", "port": 8080, "targetPort": 8081}]
+    service = {"metadata": {"name": "slow"}, "spec": {"ports": ports}}
+    place = f"/api/v1/namespaces/{DEFAULT_NAMESPACE}/services"
+    assert api.request("POST", place, service).status == 201
+    sealed = kubeseal.seal(_secret(namespace))
+    asked = ("--controller-name", "slow", "--validate")
+    patient = Kubeseal(kubeseal.program, api.admin)
+    flags = (f"--bitnami-key-namespace={keys}", "--serve-bitnami", "--bitnami-rate-limit=0.5")
+    with running_controller(api, *flags, name="slow") as slow:
+        put_behind(api, slow, service="slow", address="10.1.0.8")
+        path = f"{place}/http:slow:http/proxy/v1/verify"
+        answers = [api.request("POST", path, sealed).status for _ in range(5)]
+        assert answers[0] == 200
+        assert 429 in answers
+        assert patient.run(*asked, stdin=json.dumps(sealed)) == ""
 
 
 def test_nothing_that_was_asked_is_in_the_log(
