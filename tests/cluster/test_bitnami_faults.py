@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from sealer.install import DEFAULT_NAMESPACE
 from tests import rsa_keys
 from tests.cluster.bitnami import PREFIX
 from tests.cluster.harness.processes import eventually
@@ -89,7 +90,9 @@ def test_malformed_key_secret_is_reported_and_does_not_stop_the_others(
     secret = rsa_keys.OTHER.secret("broken")
     metadata = {"name": "broken", "labels": {f"{PREFIX}sealed-secrets-key": "active"}}
     data = {"tls.crt": "bWFkZSB1cA==", "tls.key": "bWFkZSB1cA=="}
-    put_key_secret(theirs.api, secret | {"metadata": metadata, "data": data})
+    put_key_secret(
+        theirs.api, secret | {"metadata": metadata, "data": data}, namespace=DEFAULT_NAMESPACE
+    )
     try:
         eventually(lambda: "sealer-system/broken" in serving.log(), what="it to be reported")
         theirs.give("db", {"a": b"made-up-35"})

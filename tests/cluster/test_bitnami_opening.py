@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from sealer.install import DEFAULT_NAMESPACE
 from tests import rsa_keys
 from tests.cluster.bitnami import PREFIX, Theirs, install_crd, owners
 from tests.cluster.harness.processes import eventually
@@ -31,8 +32,8 @@ def serving(installed_sealer: ApiServer) -> Iterator[Controller]:
     """Run our controller with two keys of sealed-secrets."""
     install_crd(installed_sealer, require_crds(Tool.SEALED_SECRETS))
     apply_stream(installed_sealer, "--serve-bitnami")
-    put_key(installed_sealer, rsa_keys.OLD, "sealed-secrets-key-old")
-    put_key(installed_sealer, rsa_keys.NEW, "sealed-secrets-key-new")
+    put_key(installed_sealer, rsa_keys.OLD, "sealed-secrets-key-old", namespace=DEFAULT_NAMESPACE)
+    put_key(installed_sealer, rsa_keys.NEW, "sealed-secrets-key-new", namespace=DEFAULT_NAMESPACE)
     with running_controller(installed_sealer, "--serve-bitnami", name="bitnami") as running:
         yield running
 
@@ -265,7 +266,7 @@ def test_wrong_key_is_refused_and_opens_once_the_key_is_there(
     theirs.apply(theirs.seal("db", {"a": b"made-up-97"}, certificate=other))
     theirs.refused("db", "CannotOpen")
     assert not theirs.secrets.exists("Secret", "db")
-    put_key(theirs.api, rsa_keys.OTHER, "sealed-secrets-key-other")
+    put_key(theirs.api, rsa_keys.OTHER, "sealed-secrets-key-other", namespace=DEFAULT_NAMESPACE)
     try:
         theirs.synced("db")
         assert theirs.secrets.values("db") == {"a": b"made-up-97"}
