@@ -84,7 +84,7 @@ class Session:
         prepared = prepare_unseen(sealed)
         if not sealed.encrypted_data:
             return prepared
-        answer = _patiently(lambda: self._endpoints.native(sealed.to_manifest()))
+        answer = _patiently(lambda: self._endpoints.native(sealed.to_manifest()), str(sealed))
         keys, items = self.native_keys(), sealed.encrypted_data.keys()
         return accept_native(prepared, answer, items=items, keys=keys)
 
@@ -95,7 +95,7 @@ class Session:
             ClusterError: nobody answers.
             SealerError: it cannot be opened, or the answer is not what was asked for.
         """
-        answer = _patiently(lambda: self._endpoints.rotated(sealed.to_manifest()))
+        answer = _patiently(lambda: self._endpoints.rotated(sealed.to_manifest()), str(sealed))
         return accept_rotated(sealed, answer)
 
 
@@ -164,13 +164,18 @@ def _pinned(repository: Repository | None, asked: Asked) -> frozenset[str]:
     return frozenset(key.pinned.key.id for key in keys if key.cluster and key.owner == asked.name)
 
 
-def _patiently(ask: Callable[[], Object | Wait]) -> Object:
+def _patiently(ask: Callable[[], Object | Wait], about: str) -> Object:
     waited = 0
-    while isinstance(answer := ask(), Wait):
-        if waited >= _PATIENCE_SECONDS:
-            raise ClusterError("the controller is busy all the time (429)", hint="try again later")
-        sleep(answer.seconds)
-        waited += answer.seconds
+    try:
+        while isinstance(answer := ask(), Wait):
+            if waited >= _PATIENCE_SECONDS:
+                raise ClusterError(
+                    "the controller is busy all the time (429)", hint="try again later"
+                )
+            sleep(answer.seconds)
+            waited += answer.seconds
+    except SealerError as error:
+        raise error.at(obj=about) from None
     return answer
 
 
