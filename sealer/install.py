@@ -28,6 +28,10 @@ FILES = (
 """The files under `schemas/`, in the order in which a cluster wants them."""
 KUBESEAL_FILE = "install/kubeseal.yaml"
 """The Service for kubeseal, which is printed where somebody names it."""
+USERS_FILE = "install/kubeseal-users.yaml"
+"""Who may ask it; stands in the namespace that kubeseal looks in, as does the next one."""
+RELAY_FILE = "install/kubeseal-relay.yaml"
+"""What passes requests on, where that is not the controller's own namespace."""
 BITNAMI_FILE = "install/bitnami.yaml"
 """The rights that it takes to open the SealedSecrets of sealed-secrets, printed where wanted."""
 DEFAULT_NAMESPACE = "sealer-system"
@@ -39,6 +43,7 @@ KUBESEAL_SERVICE = "sealed-secrets-controller"
 MAX_SERVICE_NAME = 63
 """Characters of a Service's name (RFC 1035)."""
 
+_CONTAINER = ("spec", "template", "spec", "containers", 0)
 _OWN_SERVICE = "sealer-controller"
 _SERVICE = re.compile(r"[a-z](?:[a-z0-9-]*[a-z0-9])?")
 _SHARED_NAMESPACES = frozenset({"default", "kube-system", "kube-public", "kube-node-lease"})
@@ -59,12 +64,15 @@ class Installation:
         namespace: the controller's own, made with the rest.
         serve_bitnami: whether SealedSecrets of sealed-secrets are opened, too.
         kubeseal_service: name of the Service that kubeseal asks, which takes that; empty for none.
+        kubeseal_namespace: where kubeseal looks for it; empty for the controller's own namespace.
+            The keys of sealed-secrets are there, too.
     """
 
     image: str
     namespace: str = DEFAULT_NAMESPACE
     serve_bitnami: bool = False
     kubeseal_service: str = ""
+    kubeseal_namespace: str = ""
 
     @property
     def serves(self) -> bool:
@@ -75,12 +83,27 @@ class Installation:
     def files(self) -> tuple[str, ...]:
         """The files under `schemas/` that it takes, in the order in which a cluster wants them."""
         files = (*FILES, BITNAMI_FILE) if self.serves else FILES
-        return (*files, KUBESEAL_FILE) if self.kubeseal_service else files
+        if self.kubeseal_service:
+            files = (*files, KUBESEAL_FILE, USERS_FILE)
+        return (*files, RELAY_FILE) if self.relayed else files
 
     @property
     def arguments(self) -> list[str]:
         """What the controller is told besides what it is always told."""
-        return ["--serve-bitnami"] if self.serves else []
+        arguments = ["--serve-bitnami"] if self.serves else []
+        if self.relayed:
+            arguments.append(f"--bitnami-key-namespace={self.kubeseal_namespace}")
+        return arguments
+
+    @property
+    def relayed(self) -> bool:
+        """Whether kubeseal looks in another namespace than the controller's."""
+        return bool(self.kubeseal_service) and self.kubeseal_namespace not in ("", self.namespace)
+
+    def namespace_of(self, file: str) -> str:
+        """Where what stands in a file goes."""
+        theirs = self.relayed and file in (USERS_FILE, RELAY_FILE)
+        return self.kubeseal_namespace if theirs else self.namespace
 
 
 def stream(texts: Iterable[str], installation: Installation) -> str:
@@ -97,20 +120,22 @@ def stream(texts: Iterable[str], installation: Installation) -> str:
     _check_namespace(installation.namespace)
     if installation.kubeseal_service:
         _check_service(installation.kubeseal_service)
-    return "---\n".join(_placed(text, installation) for text in texts)
+    placed = zip(texts, installation.files, strict=True)
+    return "---\n".join(_placed(text, file, installation) for text, file in placed)
 
 
-def _placed(text: str, installation: Installation) -> str:
+def _placed(text: str, file: str, installation: Installation) -> str:
+    namespace = installation.namespace_of(file)
     edits = [
         edit
         for document in documents.read(text)
-        for edit in documents.edit(document, *_changes(document, installation))
+        for edit in documents.edit(document, *_changes(document, namespace, installation))
     ]
     return documents.apply(text, edits)
 
 
-def _changes(document: Document, installation: Installation) -> Iterator[Change]:
-    namespace, service = installation.namespace, installation.kubeseal_service
+def _changes(document: Document, namespace: str, installation: Installation) -> Iterator[Change]:
+    service = installation.kubeseal_service
     manifest = cast("dict[str, Value]", document.value)
     metadata = cast("dict[str, Value]", manifest["metadata"])
     if manifest["kind"] == "Namespace":
@@ -121,8 +146,12 @@ def _changes(document: Document, installation: Installation) -> Iterator[Change]
         if "namespace" in subject:
             yield Put(("subjects", index, "namespace"), namespace)
     match manifest["kind"], metadata["name"]:
+        case "Deployment", "sealer-kubeseal-relay":
+            target = f"http://{service}.{installation.namespace}:8080"
+            yield Put((*_CONTAINER, "image"), installation.image)
+            yield Put((*_CONTAINER, "env", 0, "value"), target)
         case "Deployment", _:
-            yield from _deployment_changes(manifest, installation)
+            yield from _controller_changes(manifest, installation)
         case "Service", name if name == KUBESEAL_SERVICE:
             yield Put(("metadata", "name"), service)
         case "Role", "sealer-kubeseal":
@@ -130,16 +159,15 @@ def _changes(document: Document, installation: Installation) -> Iterator[Change]
             yield Put(("rules", 1, "resourceNames", 0), f"http:{service}:http")
 
 
-def _deployment_changes(
+def _controller_changes(
     manifest: Mapping[str, Value], installation: Installation
 ) -> Iterator[Change]:
-    container = ("spec", "template", "spec", "containers", 0)
-    yield Put((*container, "image"), installation.image)
+    yield Put((*_CONTAINER, "image"), installation.image)
     if installation.arguments:
         value: Any = manifest
-        for step in container:
+        for step in _CONTAINER:
             value = value[step]
-        yield Put((*container, "args"), [*value["args"], *installation.arguments])
+        yield Put((*_CONTAINER, "args"), [*value["args"], *installation.arguments])
 
 
 def _check_service(name: str) -> None:

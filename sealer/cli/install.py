@@ -12,6 +12,7 @@ import sealer
 from sealer import install
 from sealer.cli import options
 from sealer.cli.output import Destination, Terminal
+from sealer.service_proxy import Service
 
 _EXAMPLES = """\
 sealer install --image registry.example/sealer:1.0 | kubectl apply --server-side -f -
@@ -45,8 +46,9 @@ sealer install --image registry.example/sealer:1.0 \\
 @click.option(
     "--sealed-secrets-service",
     default="",
-    metavar="NAME",
-    help="--serve-bitnami, with a Service of this name for kubeseal.",
+    metavar="[NAMESPACE/]NAME",
+    help="--serve-bitnami, with the Service that kubeseal asks; in kube-system unless it says "
+    "otherwise, from where the keys of sealed-secrets are taken, too.",
 )
 @options.write
 @options.force
@@ -67,11 +69,13 @@ def command(
     deleting the CRDs every SealedSecret.
     """
     folder = _schemas()
+    service = Service.read(sealed_secrets_service) if sealed_secrets_service else None
     installation = install.Installation(
         image=image,
         namespace=namespace,
         serve_bitnami=serve_bitnami,
-        kubeseal_service=sealed_secrets_service,
+        kubeseal_service=service.name if service else "",
+        kubeseal_namespace=service.namespace if service else "",
     )
     texts = [folder.joinpath(name).read_text(encoding="utf-8") for name in installation.files]
     text = install.stream(texts, installation)

@@ -32,7 +32,7 @@ class Kubeseal:
     Attributes:
         program: its path.
         kubeconfig: of whom it asks for.
-        namespace: where it looks for the Service.
+        namespace: where it looks for the Service; empty for where it looks by itself.
     """
 
     program: Path
@@ -66,30 +66,39 @@ class Kubeseal:
             text=True,
             check=False,
             timeout=SECONDS,
-            env={
-                **os.environ,
-                "KUBECONFIG": str(self.kubeconfig),
-                "SEALED_SECRETS_CONTROLLER_NAMESPACE": self.namespace,
-            },
+            env={**os.environ, "KUBECONFIG": str(self.kubeconfig), **self._told()},
         )
 
+    def _told(self) -> dict[str, str]:
+        return {"SEALED_SECRETS_CONTROLLER_NAMESPACE": self.namespace} if self.namespace else {}
 
-def put_behind(
-    api: ApiServer, controller: Controller, *, service: str = SERVICE, address: str = ADDRESS
+
+def put_behind(api: ApiServer, controller: Controller) -> None:
+    """Make a controller what is found behind the Service of its own namespace."""
+    put_port_behind(api, controller.kubeseal_port)
+
+
+def put_port_behind(
+    api: ApiServer,
+    port: int,
+    *,
+    namespace: str = DEFAULT_NAMESPACE,
+    service: str = SERVICE,
+    address: str = ADDRESS,
 ) -> None:
-    """Make a controller what is found behind a Service, as a kubelet and a cluster's own would.
+    """Make a loopback port what is found behind a Service, as a kubelet and a cluster would.
 
     Each needs an address of its own: the API server keeps its connections to pods.
     """
-    api.pods.put(address, PORT, loopback=controller.kubeseal_port)
-    place = f"/api/v1/namespaces/{DEFAULT_NAMESPACE}"
+    api.pods.put(address, PORT, loopback=port)
+    place = f"/api/v1/namespaces/{namespace}"
     pod = {"metadata": {"name": service}, "spec": _POD}
     assert api.request("POST", f"{place}/pods", pod).status in (201, 409)
     status = {"status": {"podIP": address, "podIPs": [{"ip": address}]}}
     merge = "application/merge-patch+json"
     path = f"{place}/pods/{service}/status"
     assert api.request("PATCH", path, status, content_type=merge).status == 200
-    reference = {"kind": "Pod", "namespace": DEFAULT_NAMESPACE, "name": service}
+    reference = {"kind": "Pod", "namespace": namespace, "name": service}
     endpoints = {
         "metadata": {"name": service},
         "subsets": [

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import json
+import os
+import sys
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from sealer.install import DEFAULT_NAMESPACE
 from tests import rsa_keys
-from tests.cluster.installing import apply_stream
-from tests.cluster.kubeseal import SERVICE, Kubeseal, put_behind, put_key
+from tests.cluster.harness.processes import Server, free_port, listening
+from tests.cluster.installing import ROOT, apply_stream
+from tests.cluster.kubeseal import SERVICE, Kubeseal, put_behind, put_key, put_port_behind
 from tests.cluster.running import Namespace, running_controller
 
 if TYPE_CHECKING:
@@ -40,7 +44,7 @@ def keys(installed_sealer: ApiServer, new_namespace: NamespaceFactory) -> str:
 @pytest.fixture(scope="module")
 def serving(installed_sealer: ApiServer, keys: str) -> Iterator[Controller]:
     """A controller with those keys, behind the Service that kubeseal asks."""
-    apply_stream(installed_sealer, "--sealed-secrets-service", SERVICE)
+    apply_stream(installed_sealer, "--sealed-secrets-service", f"{DEFAULT_NAMESPACE}/{SERVICE}")
     flags = ("--serve-bitnami", f"--bitnami-key-namespace={keys}")
     with running_controller(installed_sealer, *flags) as running:
         put_behind(installed_sealer, running)
@@ -243,12 +247,55 @@ def test_kubeseal_waits_where_it_is_told_to_come_again(
     patient = Kubeseal(kubeseal.program, api.admin)
     flags = (f"--bitnami-key-namespace={keys}", "--serve-bitnami", "--bitnami-rate-limit=0.5")
     with running_controller(api, *flags, name="slow") as slow:
-        put_behind(api, slow, service="slow", address="10.1.0.8")
+        put_port_behind(api, slow.kubeseal_port, service="slow", address="10.1.0.8")
         path = f"{place}/http:slow:http/proxy/v1/verify"
         answers = [api.request("POST", path, sealed).status for _ in range(5)]
         assert answers[0] == 200
         assert 429 in answers
         assert patient.run(*asked, stdin=json.dumps(sealed)) == ""
+
+
+@pytest.fixture(scope="module")
+def relay(installed_sealer: ApiServer, serving: Controller) -> Iterator[Server]:
+    """What passes requests on from kube-system, as what is installed there does."""
+    apply_stream(installed_sealer, "--sealed-secrets-service", SERVICE)
+    port = free_port()
+    server = Server(
+        [sys.executable, "-m", "controller.relay"],
+        log=installed_sealer.directory / "relay.log",
+        env={
+            **os.environ,
+            "SEALER_RELAY_TO": f"http://127.0.0.1:{serving.kubeseal_port}",
+            "SEALER_RELAY_LISTEN": f"127.0.0.1:{port}",
+        },
+        cwd=ROOT,
+    )
+    server.start()
+    try:
+        server.wait_ready(lambda: listening(port))
+        put_port_behind(installed_sealer, port, namespace="kube-system", address="10.1.0.9")
+        yield server
+    finally:
+        assert server.stop() == 0
+
+
+def test_kubeseal_that_is_told_nothing_finds_us_in_kube_system(
+    installed_sealer: ApiServer, relay: Server, kubeseal: Kubeseal, old: Path, namespace: str
+) -> None:
+    del relay
+    untold = replace(kubeseal, namespace="")
+    assert untold.run("--fetch-cert") == rsa_keys.NEW.certificate()
+    sealed = json.dumps(untold.seal(_secret(namespace), "--cert", old))
+    assert untold.run("--validate", stdin=sealed) == ""
+    again = untold.run("--re-encrypt", "--format", "json", stdin=sealed)
+    assert json.loads(again)["spec"]["encryptedData"] != json.loads(sealed)["spec"]["encryptedData"]
+    moved = json.loads(sealed)
+    moved["metadata"]["name"] = "other"
+    said = untold.refused("--validate", stdin=json.dumps(moved))
+    assert said == "error: unable to decrypt sealed secret: other\n"
+    place = f"/api/v1/namespaces/kube-system/services/http:{SERVICE}:http/proxy"
+    assert installed_sealer.request("GET", f"{place}/metrics").status == 404
+    assert installed_sealer.request("POST", f"{place}/v1/verify", {}).status == 400
 
 
 def test_nothing_that_was_asked_is_in_the_log(

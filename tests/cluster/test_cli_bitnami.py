@@ -39,7 +39,7 @@ DATA = {"password": b"made-up password", "user": b"made-up user"}
 def serving(installed_sealer: ApiServer, new_namespace: NamespaceFactory) -> Iterator[Controller]:
     """A controller with two keys of sealed-secrets that is asked about two objects in a second."""
     install_crd(installed_sealer, require_crds(Tool.SEALED_SECRETS))
-    apply_stream(installed_sealer, "--sealed-secrets-service", SERVICE)
+    apply_stream(installed_sealer, "--sealed-secrets-service", f"{DEFAULT_NAMESPACE}/{SERVICE}")
     keys = new_namespace("keys")
     put_key(installed_sealer, rsa_keys.OLD, "sealed-secrets-key-old", namespace=keys)
     put_key(installed_sealer, rsa_keys.NEW, "sealed-secrets-key-new", namespace=keys)

@@ -9,7 +9,15 @@ from typing import Any
 import pytest
 
 from sealer.errors import UsageError
-from sealer.install import BITNAMI_FILE, FILES, KUBESEAL_FILE, MAX_IMAGE_NAME, Installation
+from sealer.install import (
+    BITNAMI_FILE,
+    FILES,
+    KUBESEAL_FILE,
+    MAX_IMAGE_NAME,
+    RELAY_FILE,
+    USERS_FILE,
+    Installation,
+)
 from sealer.install import stream as stream_of
 from sealer.manifests import documents
 
@@ -24,7 +32,9 @@ def stream(texts: Sequence[str], **options: Any) -> str:  # noqa: ANN401 - its f
 
 def test_every_manifest_is_listed() -> None:
     found = {str(path.relative_to(_SCHEMAS)) for path in _SCHEMAS.glob("*/*.yaml")}
-    assert {*FILES, BITNAMI_FILE, KUBESEAL_FILE} == found - {"install/kustomization.yaml"}
+    assert {*FILES, BITNAMI_FILE, KUBESEAL_FILE, USERS_FILE, RELAY_FILE} == found - {
+        "install/kustomization.yaml"
+    }
 
 
 def test_files_come_out_byte_for_byte_but_for_what_is_asked() -> None:
@@ -129,6 +139,34 @@ def test_the_service_has_the_name_that_is_asked_for_and_so_have_its_rights() -> 
     names = [rule["resourceNames"] for rule in found["Role", "sealer-kubeseal"]["rules"]]
     assert names == [["sealed-secrets"], ["http:sealed-secrets:http"]]
     assert "sealed-secrets-controller" not in text
+
+
+def test_where_kubeseal_looks_in_another_namespace_requests_are_passed_on() -> None:
+    asked = _served(kubeseal_service="theirs", kubeseal_namespace="kube-system", namespace="sealed")
+    manifests: list[Any] = [each.value for each in documents.read(_stream_of(asked))]
+    found = {
+        (it["kind"], it["metadata"].get("namespace", ""), it["metadata"]["name"]): it
+        for it in manifests
+    }
+    relay = found["Deployment", "kube-system", "sealer-kubeseal-relay"]["spec"]["template"]["spec"]
+    (container,) = relay["containers"]
+    assert container["env"][0]["value"] == "http://theirs.sealed:8080"
+    assert container["image"] == "sealer"
+    assert relay["automountServiceAccountToken"] is False
+    assert {("Service", "kube-system", "theirs"), ("Service", "sealed", "theirs")} <= found.keys()
+    roles = [place for kind, place, name in found if (kind, name) == ("Role", "sealer-kubeseal")]
+    assert roles == ["kube-system"]
+    (controller,) = found["Deployment", "sealed", "sealer-controller"]["spec"]["template"]["spec"][
+        "containers"
+    ]
+    assert controller["args"][1:] == ["--serve-bitnami", "--bitnami-key-namespace=kube-system"]
+
+
+@pytest.mark.parametrize("namespace", ["", "sealer-system"])
+def test_in_the_controllers_own_namespace_nothing_is_passed_on(namespace: str) -> None:
+    asked = _served(kubeseal_service="theirs", kubeseal_namespace=namespace)
+    assert RELAY_FILE not in asked.files
+    assert "key-namespace" not in _stream_of(asked)
 
 
 @pytest.mark.parametrize("name", ["Sealed", "1e3", "a.b", "-a", "a" * 64, "sealer-controller"])
