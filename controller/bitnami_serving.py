@@ -62,6 +62,10 @@ class BitnamiServing:
         )
         await renewal.run()
 
+    def key_states(self) -> list[str]:
+        """Of each key, whether it seals as well: `Active`, or `Retired`."""
+        return ["Active" if pair.active else "Retired" for pair in self.keys.keyring.pairs]
+
     def troubles(self) -> list[str]:
         """Why it cannot do its work at the moment."""
         loaded = self.keys.loaded.is_set()

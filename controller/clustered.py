@@ -377,7 +377,9 @@ class Operator:
             objects=states[0],
             bitnami_objects=[state for each in states[1:] for state in each],
             keys=[str(key.record.state) for key in self._keys.keyring.keys],
-            key_problems=len(self._keys.problems),
+            bitnami_keys=self._bitnami.key_states() if self._bitnami else (),
+            key_problems=len(self._keys.problems)
+            + (len(self._bitnami.keys.keyring.problems) if self._bitnami else 0),
             depth=sum(queue.depth for queue in queues),
             retries=sum(queue.retries for queue in queues),
             leader=self._leading,

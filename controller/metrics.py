@@ -25,7 +25,8 @@ class Snapshot:
         objects: reason of the Ready condition (empty for none yet) and whether it is true, of each.
         bitnami_objects: the same of the condition Synced of SealedSecrets of sealed-secrets.
         keys: state of each key.
-        key_problems: key Secrets that cannot be used.
+        bitnami_keys: the same of the keys of sealed-secrets.
+        key_problems: key Secrets that cannot be used, of both kinds.
         depth: objects whose turn has come.
         retries: tries that were put off, since the start.
         leader: whether this replica is the one that works.
@@ -35,6 +36,7 @@ class Snapshot:
     objects: Iterable[tuple[str, bool]]
     bitnami_objects: Iterable[tuple[str, bool]]
     keys: Iterable[str]
+    bitnami_keys: Iterable[str]
     key_problems: int
     depth: int
     retries: int
@@ -137,14 +139,18 @@ class _Gauges(Collector):
             for (reason, ready), number in Count(counted).items():
                 family.add_metric([str(ready).lower(), reason], number)
         keys = GaugeMetricFamily("sealer_keys", "Unsealing keys by state.", labels=["state"])
-        for state, number in Count(now.keys).items():
-            keys.add_metric([state], number)
+        rsa_keys = GaugeMetricFamily(
+            "sealer_bitnami_keys", "Keys of sealed-secrets by state.", labels=["state"]
+        )
+        for family, states in ((keys, now.keys), (rsa_keys, now.bitnami_keys)):
+            for state, number in Count(states).items():
+                family.add_metric([state], number)
         cut_off = GaugeMetricFamily(
             "sealer_watch_disconnected", "Watches that are cut off.", labels=["watch"]
         )
         for name in now.disconnected:
             cut_off.add_metric([name], 1)
-        yield from (objects, bitnami, keys, cut_off)
+        yield from (objects, bitnami, keys, rsa_keys, cut_off)
         yield _gauge("sealer_key_problems", "Key Secrets that cannot be used.", now.key_problems)
         yield _gauge("sealer_queue_depth", "Objects whose turn has come.", now.depth)
         yield _gauge("sealer_retries", "Tries put off since the start.", now.retries)

@@ -134,6 +134,8 @@ def test_a_malformed_key_secret_is_told_and_the_others_work_on(
     eventually(told, what="an event")
     assert "made up" not in serving.log()
     assert serving.metric("sealer_errors_total", reason="InvalidKey") >= 1
+    assert serving.metric("sealer_key_problems") == 1
+    assert serving.metric("sealer_bitnami_keys", state="Active") == 1
     assert (serving.server.pid, serving.ready()) == (pid, True)
     installed_sealer.request("DELETE", f"/api/v1/namespaces/{keys}/secrets/good")
     _seals_to(serving, "")

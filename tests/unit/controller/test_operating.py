@@ -93,6 +93,7 @@ def test_table_of_metrics_is_that_of_the_code() -> None:
         objects=[("Opened", True)],
         bitnami_objects=[("Opened", True)],
         keys=["Active"],
+        bitnami_keys=["Active"],
         key_problems=0,
         depth=0,
         retries=0,
