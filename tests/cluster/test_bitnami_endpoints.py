@@ -255,6 +255,21 @@ def test_kubeseal_waits_where_it_is_told_to_come_again(
         assert patient.run(*asked, stdin=json.dumps(sealed)) == ""
 
 
+def test_a_service_cannot_have_pods_of_another_namespace_so_somebody_must_pass_requests_on(
+    installed_sealer: ApiServer, serving: Controller, namespace: str
+) -> None:
+    del serving
+    api, place = installed_sealer, f"/api/v1/namespaces/{namespace}"
+    spec = {"ports": [{"name": "http", "port": 8080}]}
+    service = {"metadata": {"name": "elsewhere"}, "spec": spec}
+    assert api.request("POST", f"{place}/services", service).status == 201
+    theirs = api.request("GET", f"/api/v1/namespaces/{DEFAULT_NAMESPACE}/endpoints/{SERVICE}").body
+    endpoints = {"metadata": {"name": "elsewhere"}, "subsets": theirs["subsets"]}
+    assert api.request("POST", f"{place}/endpoints", endpoints).status == 201
+    answer = api.request("GET", f"{place}/services/http:elsewhere:http/proxy/healthz")
+    assert (answer.status, answer.body["reason"]) == (503, "ServiceUnavailable")
+
+
 @pytest.fixture(scope="module")
 def relay(installed_sealer: ApiServer, serving: Controller) -> Iterator[Server]:
     """What passes requests on from kube-system, as what is installed there does."""
