@@ -232,6 +232,35 @@ def test_native_object_of_the_same_name_takes_the_secret_and_the_old_one_may_go(
         _settled(ours, 0)
 
 
+def test_collector_waits_for_the_native_object_however_long_it_takes(
+    theirs: Theirs, original: SealedSecretsController, find_program: ProgramFinder
+) -> None:
+    """A GitOps engine deletes the old object milliseconds after it has made the new one."""
+    values = {"a": b"made-up-68"}
+    original.server.stop()
+    program = find_program("kube-controller-manager")
+    collector = running_controllers(theirs.api, program, controllers=[GARBAGE_COLLECTOR])
+    with running_controller(theirs.api, *_flags(original), name="slow") as ours, collector:
+        theirs.give("db", values)
+        before = theirs.secrets.get("Secret", "db")["metadata"]
+        native = theirs.secrets.seal("db", values)
+        with ours.paused():
+            mark = theirs.api.audit.mark()
+            theirs.secrets.apply(native)
+            theirs.delete("db")
+
+            def refused() -> bool:
+                tries = theirs.api.audit.requests(since=mark, verb="delete", resource="secrets")
+                return [each.code for each in tries if each.name == "db"][:1] == [422]
+
+            eventually(refused, what="the collector to be refused")
+        theirs.secrets.opened("db")
+        secret = theirs.secrets.get("Secret", "db")
+        assert secret["metadata"]["uid"] == before["uid"]
+        assert [group for group, _ in owners(secret)] == ["sealer.dev"]
+        assert "DELETED" not in _watched(theirs, "db", before["resourceVersion"])
+
+
 def test_native_object_takes_the_secret_while_theirs_is_still_at_work(
     theirs: Theirs, original: SealedSecretsController
 ) -> None:
