@@ -75,6 +75,12 @@ class Announcer:
         }
         self._waiting.put_nowait(event)
 
+    def left_out(self, secret: Key, error: SealerError) -> None:
+        """Tell that a key Secret cannot be used."""
+        note = f"this key is left out: {error}"
+        subject = Subject(kind="Secret", key=secret, uid="")
+        self.tell(subject, reason=error.reason, note=note, warning=True)
+
     async def run(self) -> None:
         """Send what is told, until cancelled."""
         while True:

@@ -103,6 +103,8 @@ def load(secret: KeySecret) -> KeyPair | KeyProblem:
         pair = read_key_in_use(plaintext.read_secret(document))
     except SealerError as error:
         return KeyProblem(secret.name, InvalidKey(error.message, key=error.key))
+    except Exception:  # noqa: BLE001 - whoever makes key Secrets must not be able to end everything
+        return KeyProblem(secret.name, InvalidKey("cannot be read, for a reason nobody expected"))
     return relabelled(replace(pair, name=secret.name), secret)
 
 

@@ -14,7 +14,9 @@ from controller.bitnami_objects import BitnamiObjects
 from controller.bitnami_renewal import BitnamiRenewal
 from controller.cluster import Cluster
 from controller.settings import BitnamiSettings
-from sealer.crypto.keys import SealingKey
+from controller.watching import Key
+from sealer.errors import SealerError
+from sealer.keyring import HeldKey
 
 
 @dataclass(slots=True, kw_only=True)
@@ -30,7 +32,7 @@ class BitnamiServing:
     objects: BitnamiObjects
     cluster: Cluster
     settings: BitnamiSettings
-    native: Callable[[], SealingKey | None]
+    native: Callable[[], HeldKey | None]
     now: Callable[[], datetime]
 
     @asynccontextmanager
@@ -66,6 +68,11 @@ class BitnamiServing:
         """Of each key, whether it seals as well: `Active`, or `Retired`."""
         return ["Active" if pair.active else "Retired" for pair in self.keys.keyring.pairs]
 
+    def key_problems(self) -> list[tuple[Key, SealerError]]:
+        """Key Secrets that cannot be used, and why."""
+        problems = self.keys.keyring.problems
+        return [(Key(self.keys.namespace, problem.name), problem.error) for problem in problems]
+
     def troubles(self) -> list[str]:
         """Why it cannot do its work at the moment."""
         loaded = self.keys.loaded.is_set()
@@ -74,5 +81,9 @@ class BitnamiServing:
     def _keys(self) -> Keys | None:
         if not self.keys.loaded.is_set():
             return None
-        keyring = self.keys.keyring
-        return Keys(opening=keyring.keys, certificate=keyring.certificate, native=self.native())
+        keyring, native = self.keys.keyring, self.native()
+        return Keys(
+            opening=keyring.keys,
+            certificate=keyring.certificate,
+            native=native.public if native else None,
+        )

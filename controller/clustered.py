@@ -44,7 +44,6 @@ from controller.status import READY, Status
 from controller.targets import TARGET_LABEL
 from controller.watching import Key, Watch
 from controller.workqueue import Backoff, WorkQueue
-from sealer.crypto.keys import SealingKey
 from sealer.errors import SealerError
 from sealer.keyring import HeldKey
 
@@ -186,6 +185,8 @@ class Operator:
     async def _lead(self, group: asyncio.TaskGroup) -> None:
         self._leading = True
         logger.info("at work")
+        for key, error in self._key_problems():  # found before it was for us to tell
+            self._announcer.left_out(key, error)
         group.create_task(self._announcer.run())
         group.create_task(self._publish_all())
         if self._bitnami:
@@ -270,15 +271,15 @@ class Operator:
         logger.warning("%s", error, extra=about)
 
     def _complain(self, problem: KeyProblem, *, namespace: str = "") -> None:
-        namespace = namespace or self._namespace
+        key = Key(namespace or self._namespace, problem.name)
         self._metrics.failed(problem.error.reason)
-        about = {"object": f"Secret {namespace}/{problem.name}"}
-        logger.error("this key is left out: %s", problem.error, extra=about)
+        logger.error("this key is left out: %s", problem.error, extra={"object": f"Secret {key}"})
         if self._leading:
-            key = Key(namespace, problem.name)
-            subject = Subject(kind="Secret", key=key, uid="")
-            note = f"this key is left out: {problem.error}"
-            self._announcer.tell(subject, reason=problem.error.reason, note=note, warning=True)
+            self._announcer.left_out(key, problem.error)
+
+    def _key_problems(self) -> list[tuple[Key, SealerError]]:
+        theirs = self._bitnami.key_problems() if self._bitnami else []
+        return [(Key(self._namespace, it.name), it.error) for it in self._keys.problems] + theirs
 
     def _make_lease(self) -> Lease:
         return Lease(
@@ -333,17 +334,12 @@ class Operator:
     def _serve_bitnami(
         self, settings: BitnamiSettings, cluster: Cluster, secrets: dict[Key, Glimpse]
     ) -> BitnamiServing:
-        def native() -> SealingKey | None:
-            newest = self._keys.keyring.newest()
-            return newest.public if newest else None
-
-        namespace = settings.key_namespace or self._namespace
         keys = BitnamiKeys(
             api=self._api,
-            namespace=namespace,
+            namespace=settings.key_namespace or self._namespace,
             pulse=self._pulse,
             changed=lambda: objects.use(keys.keyring.keys),
-            complain=lambda problem: self._complain(problem, namespace=namespace),
+            complain=lambda problem: self._complain(problem, namespace=keys.namespace),
         )
         objects = BitnamiObjects(
             cluster=cluster,
@@ -356,7 +352,12 @@ class Operator:
             now=now,
         )
         return BitnamiServing(
-            keys=keys, objects=objects, cluster=cluster, settings=settings, native=native, now=now
+            keys=keys,
+            objects=objects,
+            cluster=cluster,
+            settings=settings,
+            native=self._keys.newest,
+            now=now,
         )
 
     def _not_ready(self) -> list[str]:
@@ -378,8 +379,7 @@ class Operator:
             bitnami_objects=[state for each in states[1:] for state in each],
             keys=[str(key.record.state) for key in self._keys.keyring.keys],
             bitnami_keys=self._bitnami.key_states() if self._bitnami else (),
-            key_problems=len(self._keys.problems)
-            + (len(self._bitnami.keys.keyring.problems) if self._bitnami else 0),
+            key_problems=len(self._key_problems()),
             depth=sum(queue.depth for queue in queues),
             retries=sum(queue.retries for queue in queues),
             leader=self._leading,

@@ -93,6 +93,10 @@ class ClusterKeys:
         if keyring.keys:
             self.filled.set()
 
+    def newest(self) -> HeldKey | None:
+        """The key to seal to, as it is now."""
+        return self.keyring.newest()
+
     def see(self, item: Object, *, gone: bool) -> None:
         """Take note of a SealingKey."""
         name = item["metadata"]["name"]

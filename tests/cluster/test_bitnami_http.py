@@ -13,9 +13,11 @@ from typing import Any
 
 import aiohttp
 import pytest
+from aiohttp import web
 
 from controller.bitnami_answers import MAX_BODY_BYTES, Keys
 from controller.bitnami_endpoints import MAX_AT_A_TIME, serving
+from controller.relay import Relay
 from sealer.crypto.bitnami import Certificate
 from sealer.errors import UsageError
 from tests import rsa_keys
@@ -185,3 +187,46 @@ def test_an_address_that_is_taken_is_told() -> None:
                 pass
 
     _served(work)
+
+
+def _relayed(work: Callable[[_Client], Awaitable[None]], target: str) -> None:
+    async def run() -> None:
+        runner = web.AppRunner(Relay(target).application(), auto_decompress=False)
+        await runner.setup()
+        port = free_port()
+        try:
+            await web.TCPSite(runner, "127.0.0.1", port).start()
+            async with aiohttp.ClientSession() as session:
+                await work(_Client(session, f"http://127.0.0.1:{port}"))
+        finally:
+            await runner.cleanup()
+
+    asyncio.run(run())
+
+
+def test_what_passes_requests_on_says_what_the_controller_says() -> None:
+    async def check(relay: _Client) -> None:
+        assert await relay.get("/v1/cert.pem") == (200, rsa_keys.NEW.certificate())
+        answer = await relay.post("/v1/verify")
+        assert answer.status == 400
+        assert answer.headers["Content-Type"] == "text/plain"
+        busy = await _until(relay, lambda status: status == 429)
+        assert busy.headers["Retry-After"] == "10"
+        large = BytesIO(bytes(MAX_BODY_BYTES + 1))
+        assert (await relay.post("/v1/rotate", large)).status == 413
+        assert (await relay.get("/metrics"))[0] == 404
+        assert (await relay.post("/v1/cert.pem")).status == 405
+
+    async def work(client: _Client) -> None:
+        await asyncio.to_thread(_relayed, check, client.url)
+
+    _served(work, rate=0.1)
+
+
+def test_what_passes_requests_on_is_alive_without_the_controller_and_says_that_it_is_gone() -> None:
+    async def check(relay: _Client) -> None:
+        assert await relay.get("/healthz") == (200, "ok\n")
+        assert (await relay.get("/v1/cert.pem"))[0] == 502
+        assert (await relay.post("/v1/verify")).status == 502
+
+    _relayed(check, f"http://127.0.0.1:{free_port()}")

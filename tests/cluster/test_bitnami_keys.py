@@ -77,6 +77,17 @@ def _broken(name: str, **data: str) -> Object:
     return secret | {"data": secret["data"] | values}
 
 
+def _told(api: ApiServer, namespace: str, name: str) -> None:
+    """Wait for an Event about a key Secret."""
+
+    def probe() -> bool:
+        events = api.request("GET", f"/apis/events.k8s.io/v1/namespaces/{namespace}/events")
+        mine = [each for each in events.body["items"] if each["regarding"]["name"] == name]
+        return any(each["reason"] == "InvalidKey" for each in mine)
+
+    eventually(probe, what=f"an event about {name}")
+
+
 def test_keys_are_taken_over_as_they_are_added_relabelled_and_deleted(
     installed_sealer: ApiServer, serving: Controller, keys: str
 ) -> None:
@@ -124,14 +135,7 @@ def test_a_malformed_key_secret_is_told_and_the_others_work_on(
     _seals_to(serving, OTHER.certificate())
     about = f'"object": "Secret {keys}/{name}"'
     eventually(lambda: about in serving.log(), what="the log to tell")
-    events = f"/apis/events.k8s.io/v1/namespaces/{keys}/events"
-
-    def told() -> bool:
-        found = installed_sealer.request("GET", events).body["items"]
-        mine = [each for each in found if each["regarding"]["name"] == name]
-        return any(each["reason"] == "InvalidKey" for each in mine)
-
-    eventually(told, what="an event")
+    _told(installed_sealer, keys, name)
     assert "made up" not in serving.log()
     assert serving.metric("sealer_errors_total", reason="InvalidKey") >= 1
     assert serving.metric("sealer_key_problems") == 1
@@ -148,6 +152,7 @@ def test_a_malformed_key_secret_does_not_stop_a_start_and_mended_it_counts(
     flags = ("--serve-bitnami", f"--bitnami-key-namespace={keys}")
     with running_controller(installed_sealer, *flags, name="starting") as starting:
         assert _certificate(starting) == ""
+        _told(installed_sealer, keys, "broken")
         put_key(installed_sealer, OLD, "broken", namespace=keys)
         _seals_to(starting, OLD.certificate())
 

@@ -8,7 +8,15 @@ from typing import Any
 
 import pytest
 
-from controller.bitnami_key_secrets import BitnamiKeyring, due, load, read, relabelled, secret_of
+from controller.bitnami_key_secrets import (
+    BitnamiKeyring,
+    KeySecret,
+    due,
+    load,
+    read,
+    relabelled,
+    secret_of,
+)
 from controller.renewal import KeyProblem
 from sealer.bitnami_keys import KeyPair
 from sealer.crypto.bitnami_making import make
@@ -95,6 +103,13 @@ def test_a_malformed_key_secret_is_a_problem_with_a_name_and_without_a_value(
     assert isinstance(problem, KeyProblem)
     assert problem.name == "broken"
     assert "made up" not in str(problem.error)
+
+
+def test_what_nobody_thought_of_is_a_problem_too() -> None:
+    odd = KeySecret("odd", active=True, data={1: "made up"})  # type: ignore[dict-item]
+    problem = load(odd)
+    assert isinstance(problem, KeyProblem)
+    assert problem.name == "odd"
 
 
 def test_no_repr_shows_a_key() -> None:
