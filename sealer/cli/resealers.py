@@ -110,20 +110,21 @@ def reseal(item: Input, resealers: Sequence[Resealer], repositories: Repositorie
         InvalidConfig, Refused, FileError: its configuration cannot be read.
     """
     place = repositories.place(item.path)
-    source = item.parse()
+    source, text = item.parse(), item.text
     objects = [describe(at.value) for at in source.objects() if at.is_sealed()]
     results = []
     for resealer in resealers:
         if not resealer.is_for(place):
             total = len(objects)
-            results.append(Resealed(source.text, (), total, (), total))
+            results.append(Resealed(text, (), total, (), total))
             continue
+        if text != source.text:
+            source = Source.read(item.name, text)
         result = reseal_source(source, resealer.offers, namespace=place.namespace if place else "")
-        if result.changed:
-            source = Source.read(item.name, result.text)
+        text = result.text
         results.append(result)
     names = tuple(text.partition(" ")[2] for text in objects)
-    return Outcome(item, source.text, names, tuple(results))
+    return Outcome(item, text, names, tuple(results))
 
 
 def _of_cluster(repository: Repository | None, asked: Asked) -> Resealer:
