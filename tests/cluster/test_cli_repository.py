@@ -9,7 +9,7 @@ import pytest
 
 from sealer.crypto.keys import UnsealingKey
 from tests.cluster.harness.processes import eventually
-from tests.cluster.running import SECRETS, Namespace, cluster_key, key_secret
+from tests.cluster.running import GROUP, SECRETS, Namespace, cluster_key, key_secret
 from tests.cluster.test_cli import Laptop
 from tests.cluster.test_cli import laptop as laptop  # noqa: PLC0414 - fixtures are found by name
 from tests.cluster.test_cli import newer as newer  # noqa: PLC0414
@@ -45,6 +45,18 @@ def _renew(shop: Namespace, key: UnsealingKey) -> None:
     secret = key_secret(key, ordinal=80, state="Active")
     assert shop.api.request("POST", SECRETS, secret).status == 201
     eventually(lambda: cluster_key(shop.api) == key.public, what="the newer key")
+
+
+def _decide(shop: Namespace, key: UnsealingKey, state: str) -> None:
+    """The state stands with the private key; the published one follows."""
+    change = {"metadata": {"annotations": {"sealer.dev/state": state}}}
+    merge = "application/merge-patch+json"
+    where = f"{SECRETS}/unsealing-key-80"
+    assert shop.api.request("PATCH", where, change, content_type=merge).status == 200
+    published = f"{GROUP}/sealingkeys/{key.id}"
+    eventually(
+        lambda: shop.api.request("GET", published).body["status"]["state"] == state, what=state
+    )
 
 
 def test_the_life_of_a_repository_through_a_renewal(
@@ -86,6 +98,22 @@ def test_a_pinned_key_that_the_cluster_never_had_is_a_finding(
     repository.save(".sealer/prod.pem", UnsealingKey.generate().public.to_pem())
     repository.save("empty.yaml", "kind: ConfigMap\n")
     assert "the cluster has no such key" in laptop.sealer("verify", "--live", code=1)
+
+
+@pytest.mark.parametrize("state", ["Retired", "Revoked"])
+def test_a_pinned_key_that_the_cluster_does_not_seal_to_any_more_is_a_finding(
+    shop: Namespace, laptop: Laptop, repository: Repository, renewed: UnsealingKey, state: str
+) -> None:
+    _renew(shop, renewed)
+    laptop.sealer("keys", "fetch", "--pin")
+    repository.save("empty.yaml", "kind: ConfigMap\n")
+    assert "0 findings" in laptop.sealer("verify", "--live")
+    _decide(shop, renewed, state)
+    said = laptop.sealer("verify", "--live", code=1)
+    assert f"in the cluster it is {state.lower()}" in said
+    assert "`sealer keys fetch --pin --cluster prod` writes the current one" in said
+    assert ", was " in laptop.sealer("keys", "fetch", "--pin")
+    assert "0 findings" in laptop.sealer("verify", "--live")
 
 
 def test_without_a_configuration_the_cluster_says_for_whom(shop: Namespace, laptop: Laptop) -> None:
