@@ -199,7 +199,8 @@ def _reseal_and_commit(
     if found.earlier:
         before = f"{count(len(found.earlier), 'file')} of an earlier run"
         run.note = f"{run.note}; and {before}" if found.to_write else before
-    planned.conclude(paths, _deed(run, found), note=run.note, terminal=terminal)
+    with commits.watched(planned, paths, terminal):
+        planned.conclude(paths, _deed(run, found), note=run.note, terminal=terminal)
     run.note = ""
 
 

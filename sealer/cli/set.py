@@ -89,11 +89,12 @@ def command(arguments: Arguments, terminal: Terminal) -> None:
     values = sources.read(about=target.about, terminal=terminal)
     text = target.altered(Alteration(values=values), to=to.keys, now=now)
     warn_of_fewer(to, target.sealed, terminal)
-    target.put(text, terminal)
     items = ", ".join(values)
     deed = Deed(
         command="set",
         summary=f"set {items} of {target.about}",
         details=[f"{target.item.name}: sealed to {to}"],
     )
-    target.tell([f"{items} sealed to {to}"], planned, deed, terminal)
+    with target.watched(text, planned, terminal):
+        target.put(text, terminal)
+        target.tell([f"{items} sealed to {to}"], planned, deed, terminal)

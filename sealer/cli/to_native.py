@@ -191,7 +191,8 @@ def _write(job: Job, turned: Sequence[_Turned], terminal: Terminal) -> None:
         summary=f"reseal {what} to the native format",
         details=("Values are unchanged.", "", *lines),
     )
-    commits.tell(planned, paths, deed, note=_summary(turned, would=""), terminal=terminal)
+    with commits.watched(planned, paths, terminal):
+        commits.tell(planned, paths, deed, note=_summary(turned, would=""), terminal=terminal)
 
 
 def _summary(turned: Sequence[_Turned], *, would: str) -> str:

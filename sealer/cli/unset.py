@@ -54,7 +54,8 @@ def command(arguments: Arguments, terminal: Terminal) -> None:
         for key in arguments.keys:
             for user in users_of(target.sealed, key):
                 terminal.warn(f"template {user} still uses {key}: nothing opens until it is mended")
-    target.put(text, terminal)
     did = f"{', '.join(arguments.keys)} removed from {target.about}"
     deed = Deed(command="unset", summary=did, details=[target.item.name])
-    target.tell([did], planned, deed, terminal)
+    with target.watched(text, planned, terminal):
+        target.put(text, terminal)
+        target.tell([did], planned, deed, terminal)
