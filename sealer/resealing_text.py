@@ -6,6 +6,7 @@ An object that cannot be resealed is named and left as it is; the others are don
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from itertools import groupby
 
@@ -64,13 +65,11 @@ def reseal_source(source: Source, offers: Offers, *, namespace: str = "") -> Res
         Refused: there is no active key.
     """
     newest, own = offers.newest, offers.own
+    found = [at for at in source.objects() if at.is_sealed()]
     changes: list[_Change] = []
     failures: list[SealerError] = []
-    foreign = total = 0
-    for at in source.objects():
-        if not at.is_sealed():
-            continue
-        total += 1
+    foreign = 0
+    for at in found:
         try:
             sealed = at.sealed(namespace=namespace)
             foreign += _is_foreign(sealed, own)
@@ -80,20 +79,8 @@ def reseal_source(source: Source, offers: Offers, *, namespace: str = "") -> Res
                 changes.append(_Change(at, sealed, puts))
         except SealerError as error:
             failures.append(at.located(error))
-    edits: list[Edit] = []
-    done: list[SealedSecret] = []
-    for index, group in groupby(changes, key=lambda change: change.at.index):
-        here = list(group)
-        try:
-            edits += documents.edit(
-                source.documents[index], *(put for change in here for put in change.puts)
-            )
-        except InvalidManifest as error:
-            failures.append(source.located(error))
-        else:
-            done += [change.sealed for change in here]
-    text = documents.apply(source.text, edits)
-    return Resealed(text, tuple(done), foreign, tuple(failures), total)
+    text, done, not_edited = _edited(source, changes)
+    return Resealed(text, done, foreign, (*failures, *not_edited), len(found))
 
 
 def only_resealed(before: str, after: str) -> bool:
@@ -107,6 +94,28 @@ def only_resealed(before: str, after: str) -> bool:
     versions = [gather([("", text.encode())]) for text in (before, after)]
     compared = compare(*versions)
     return compared.objects != () and all(one.is_resealed_only for one in compared.objects)
+
+
+def _edited(
+    source: Source, changes: Iterable[_Change]
+) -> tuple[str, tuple[SealedSecret, ...], tuple[SealerError, ...]]:
+    """The new text, the objects that are changed in it, and why others could not be.
+
+    All changes of one document are made at once.
+    """
+    edits: list[Edit] = []
+    done: list[SealedSecret] = []
+    failures: list[SealerError] = []
+    for index, group in groupby(changes, key=lambda change: change.at.index):
+        here = list(group)
+        puts = [put for change in here for put in change.puts]
+        try:
+            edits += documents.edit(source.documents[index], *puts)
+        except InvalidManifest as error:
+            failures.append(source.located(error))
+        else:
+            done += [change.sealed for change in here]
+    return documents.apply(source.text, edits), tuple(done), tuple(failures)
 
 
 def _is_foreign(sealed: SealedSecret, own: frozenset[str]) -> bool:
