@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING
 
 from sealer.manifests.documents import dump
 from tests.bench import kubeseal
-from tests.bench.measuring import Result, last_child, processor_seconds, run
+from tests.bench.measuring import Result, best, last_child, processor_seconds, run
 from tests.cluster.harness.access import Credentials, write_kubeconfig
 from tests.cluster.harness.processes import eventually
 from tests.cluster.harness.sealed_secrets import running_sealed_secrets
@@ -48,16 +48,19 @@ done
 
 @dataclass(frozen=True, slots=True)
 class Reencrypted:
-    """What the loop took, and the processor seconds of the controller meanwhile."""
+    """What the quickest loop took, and the controller's processor seconds for a loop."""
 
     loop: Result
     controller: float
 
 
 def measure(
-    api: ApiServer, folder: Path, items: Mapping[str, bytes], *, objects: int
+    api: ApiServer, folder: Path, items: Mapping[str, bytes], *, objects: int, rounds: int
 ) -> Reencrypted:
-    """Seal objects to a key, let the controller make a newer one, and move all files to it."""
+    """Seal objects to a key, let the controller make a newer one, and move all files to it.
+
+    Further rounds seal them anew all the same, since kubeseal does not ask whether it is due.
+    """
     folder.mkdir()
     api.kubectl("create", "namespace", _HOME)
     program, crds = require_program("sealed-secrets-controller"), require_crds(Tool.SEALED_SECRETS)
@@ -68,8 +71,8 @@ def measure(
         controller = last_child(theirs.server.pid)
         used = processor_seconds(controller)
         with _service_proxy(theirs.url) as url:
-            loop = _loop(api, url, folder, objects=objects)
-        used = processor_seconds(controller) - used
+            loop = best([_loop(api, url, folder, objects=objects) for _ in range(rounds)])
+        used = (processor_seconds(controller) - used) / rounds
     after = {file.name: file.read_bytes() for file in folder.iterdir()}
     assert before.keys() == after.keys()
     assert all(b"encryptedData" in after[name] != before[name] for name in before)

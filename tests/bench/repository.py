@@ -1,7 +1,7 @@
 """`sealer status` and `sealer reseal` over a repository, beside a loop of `kubeseal --re-encrypt`.
 
-Commands are measured as processes, their start included. Of several runs of ours the quickest
-counts; kubeseal's loop runs once, over a sample of files.
+Commands are measured as processes, their start included, and of several runs the quickest counts.
+kubeseal's loop goes over a sample of files.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ def report(api: ApiServer, folder: Path, *, files: int, sample: int, rounds: int
         folder: an empty one.
         files: in the repository.
         sample: files that kubeseal works on; 0 leaves it out.
-        rounds: how often ours and the floors are measured.
+        rounds: how often everything is measured.
     """
     checkout = Checkout.make(folder, files=files)
     yield f"sealer status, {files} files in Git that are all on an older key; starts included"
@@ -58,7 +58,7 @@ def report(api: ApiServer, folder: Path, *, files: int, sample: int, rounds: int
     results = [replaced, floor, local, committed, copied]
     theirs = None
     if sample:
-        theirs = reencrypting.measure(api, folder / "theirs", ITEMS, objects=sample)
+        theirs = reencrypting.measure(api, folder / "theirs", ITEMS, objects=sample, rounds=rounds)
         results.append(theirs.loop)
     yield f"sealer reseal, the same {files} files"
     yield from table.lines(results, floor=floor)
