@@ -1,6 +1,6 @@
-"""Kubernetes Events for people: when an object changes between open and not open, or why.
+"""Kubernetes Events for people: when an object changes between open and not open, or is exposed.
 
-Only changes of the condition are told, and not a plain first success, so that events stay rare and
+Only changes of a condition are told, and not a plain first success, so that events stay rare and
 cost nothing where all is well. They are best effort: what cannot be sent is dropped.
 """
 
@@ -15,7 +15,7 @@ from datetime import datetime
 from typing import Any
 
 from controller.apiserver import ApiServer
-from controller.status import READY, Status
+from controller.status import EXPOSED, READY, Status
 from controller.watching import Key
 from sealer.errors import SealerError
 from sealer.manifests.models import API_VERSION
@@ -56,12 +56,13 @@ class Announcer:
 
     def transition(self, subject: Subject, before: Status, after: Status) -> None:
         """Tell that a condition changed; anything else is not worth an Event."""
-        old, new = before.condition(READY), after.condition(READY)
-        if new is None or (old is None and new.status):
-            return
-        if old is not None and (old.status, old.reason) == (new.status, new.reason):
-            return
-        self.tell(subject, reason=new.reason, note=new.message, warning=not new.status)
+        for type_, good in ((READY, True), (EXPOSED, False)):
+            old, new = before.condition(type_), after.condition(type_)
+            if new is None or (old is None and new.status is good):
+                continue
+            if old is None or (old.status, old.reason) != (new.status, new.reason):
+                warning = new.status is not good
+                self.tell(subject, reason=new.reason, note=new.message, warning=warning)
 
     def tell(self, subject: Subject, *, reason: str, note: str, warning: bool) -> None:
         """Tell something."""

@@ -30,6 +30,7 @@ from controller.lease import Lease
 from controller.live import Glimpse, glimpse
 from controller.liveness import Pulse
 from controller.metrics import Metrics, Snapshot
+from controller.recipients import Recipients
 from controller.reconcile import KIND
 from controller.server import serving
 from controller.settings import ClusterSettings, Settings
@@ -138,6 +139,9 @@ class Operator:
         )
         self._secrets = self._watch_secrets(found)
         self._key_secrets = self._watch_key_secrets(key_secrets)
+        self._recipients = Recipients(
+            api=api, pulse=self._pulse, published=self._keys.published, objects=self._engine
+        )
 
     async def work(self, stopping: asyncio.Event) -> None:
         """Start everything in its order, and go on until cancelled.
@@ -157,6 +161,7 @@ class Operator:
             for watch in (self._secrets, self._key_secrets):
                 self._pulse.expect(watch.name)
                 group.create_task(watch.run())
+            group.create_task(self._recipients.keep())
             await self._own_kinds_are_there()
             await self._secrets.synced.wait()
             await self._key_secrets.synced.wait()
@@ -180,6 +185,8 @@ class Operator:
         group.create_task(self._announcer.run())
         group.create_task(self._publish_all())
         await self._make_first_key()
+        await self._sealing_keys_are_seen()
+        await self._recipients.known()
         group.create_task(self._objects.run(self._options.workers))
         group.create_task(self._sharing.run(1))
         group.create_task(self._resync())
@@ -187,9 +194,12 @@ class Operator:
 
     async def _publish_all(self) -> None:
         """Publish, once it is known what is published already."""
+        await self._sealing_keys_are_seen()
+        await self._publishing.run(1)
+
+    async def _sealing_keys_are_seen(self) -> None:
         await self._pulse.expect(SEALING_KEYS).wait()
         await asyncio.sleep(_MOMENT_SECONDS)  # what was listed is still on its way through kopf
-        await self._publishing.run(1)
 
     async def _make_first_key(self) -> None:
         while True:
@@ -221,6 +231,7 @@ class Operator:
     async def _resync(self) -> None:
         while True:
             await asyncio.sleep(self._options.resync)
+            self._recipients.look(now=now())
             self._engine.look_at_all_again()
 
     async def _count(self) -> None:
@@ -255,6 +266,7 @@ class Operator:
 
     def _see_key(self, kind: str | None, item: Object) -> None:
         self._keys.see(item, gone=kind == "DELETED")
+        self._recipients.look(now=now())
 
     def converged(self, key: Key, uid: str, before: Status, after: Status) -> None:
         """The engine's listener: the status of an object changed."""
@@ -262,6 +274,8 @@ class Operator:
         about: dict[str, Any] = {"object": f"{KIND} {key}", "keys": after.keys}
         if ready is not None and ready.status:
             logger.info("opened, %s", ready.message, extra=about)
+        if after.is_exposed and after.exposed != before.exposed:
+            logger.warning("exposed by a revoked key", extra=about)
         self._announcer.transition(Subject(kind=KIND, key=key, uid=uid), before, after)
         self._shares.look_again(key)
 
@@ -338,6 +352,7 @@ class Operator:
         ready = [known.status.condition(READY) for known in self._engine.known.values()]
         return Snapshot(
             objects=[(item.reason, item.status) if item else ("", False) for item in ready],
+            exposed=self._engine.exposed,
             keys=[str(key.record.state) for key in self._keys.keyring.keys],
             key_problems=len(self._keys.problems),
             depth=self._objects.depth,

@@ -22,6 +22,7 @@ class Snapshot:
 
     Attributes:
         objects: reason of the Ready condition (empty for none yet) and whether it is true, of each.
+        exposed: objects with values that somebody may know who has a revoked key.
         keys: state of each key.
         key_problems: key Secrets that cannot be used.
         depth: objects whose turn has come.
@@ -31,6 +32,7 @@ class Snapshot:
     """
 
     objects: Iterable[tuple[str, bool]]
+    exposed: int
     keys: Iterable[str]
     key_problems: int
     depth: int
@@ -117,6 +119,11 @@ class _Gauges(Collector):
         for name in now.disconnected:
             cut_off.add_metric([name], 1)
         yield from (objects, keys, cut_off)
+        yield _gauge(
+            "sealer_objects_exposed",
+            "SealedSecrets with values that were sealed to a revoked key.",
+            now.exposed,
+        )
         yield _gauge("sealer_key_problems", "Key Secrets that cannot be used.", now.key_problems)
         yield _gauge("sealer_queue_depth", "Objects whose turn has come.", now.depth)
         yield _gauge("sealer_retries", "Tries put off since the start.", now.retries)

@@ -16,6 +16,7 @@ from typing import TypeVar
 from sealer.crypto.keys import SealingKey
 from sealer.errors import CertificateError, InvalidKey, SealerError
 from sealer.keyring import KeyState
+from sealer.label_selectors import LabelSelector
 from sealer.manifests.fields import Fields
 from sealer.manifests.models import API_VERSION, Manifest, Metadata, identity
 from sealer.manifests.times import format_time, parse_time
@@ -41,6 +42,7 @@ class PublishedKey:
     Attributes:
         objects: how many objects of the cluster are sealed to it.
         backed_up: `yes` or `no`.
+        namespaces: for role Peer: in which namespaces data keys may be offered to it; None: none.
     """
 
     key: SealingKey
@@ -52,6 +54,7 @@ class PublishedKey:
     created_at: datetime | None = None
     not_before: datetime | None = None
     not_after: datetime | None = None
+    namespaces: LabelSelector | None = None
 
     @property
     def id(self) -> str:
@@ -84,6 +87,7 @@ class PublishedKey:
         state = status.optional_text("state") or str(KeyState.PENDING)
         if decided is not None and decided in (KeyState.RETIRED, KeyState.REVOKED):
             state = decided
+        selector = spec.raw("namespaceSelector")
         return cls(
             key=SealingKey.from_pem(spec.text("publicKey")),
             role=_word(Role, spec.text("role")),
@@ -94,6 +98,19 @@ class PublishedKey:
             created_at=_time(status, "createdAt"),
             not_before=_time(spec, "notBefore"),
             not_after=_time(spec, "notAfter"),
+            namespaces=(
+                None
+                if selector is None
+                else LabelSelector.read(Fields(selector, "spec.namespaceSelector"))
+            ),
+        )
+
+    def is_usable(self, *, now: datetime) -> bool:
+        """Whether it is to be sealed to: active, and in its time."""
+        return (
+            self.state is KeyState.ACTIVE
+            and (self.not_before is None or self.not_before <= now)
+            and (self.not_after is None or now < self.not_after)
         )
 
     def to_report(self) -> Manifest:
@@ -124,14 +141,7 @@ def newest(keys: Iterable[PublishedKey], *, now: datetime) -> PublishedKey:
     Raises:
         CertificateError: there is none.
     """
-    usable = [
-        key
-        for key in keys
-        if key.role is Role.CLUSTER
-        and key.state is KeyState.ACTIVE
-        and (key.not_before is None or key.not_before <= now)
-        and (key.not_after is None or now < key.not_after)
-    ]
+    usable = [key for key in keys if key.role is Role.CLUSTER and key.is_usable(now=now)]
     if not usable:
         raise CertificateError(
             "the cluster has no active key",

@@ -147,5 +147,6 @@ def read_offers(cluster: Cluster) -> ClusterOffers:
         ClusterError, InvalidKey: as `read_keys`.
         CertificateError: the cluster has no active key.
     """
-    keys = read_keys(cluster)
-    return ClusterOffers(cluster, keys, published_keys.newest(keys, now=datetime.now(UTC)))
+    keys, now = read_keys(cluster), datetime.now(UTC)
+    usable = frozenset(key.id for key in keys if key.is_usable(now=now))
+    return ClusterOffers(cluster, keys, published_keys.newest(keys, now=now), usable)

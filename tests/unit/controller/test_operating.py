@@ -22,6 +22,7 @@ _OF_OBJECTS = (
     errors.UnsupportedFormat,
     errors.InvalidTemplate,
     errors.UnknownKey,
+    errors.KeyRevoked,
     errors.WrongBinding,
     errors.Refused,
     errors.NotOwned,
@@ -91,6 +92,7 @@ def test_every_condition_of_a_sealing_key_is_explained() -> None:
 def test_table_of_metrics_is_that_of_the_code() -> None:
     now = Snapshot(
         objects=[("Opened", True)],
+        exposed=0,
         keys=["Active"],
         key_problems=0,
         depth=0,

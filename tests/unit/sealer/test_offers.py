@@ -66,7 +66,7 @@ def offer(to: UnsealingKey = NEW) -> dict[str, Any]:
 
 def reseal(answer: Mapping[str, Any] | None) -> SealedSecret:
     offers = ClusterOffers(Objects(answer), KEYS, KEYS[1])
-    return offers.resealed(SEALED, [ENTRY])
+    return offers.resealed(SEALED, {ENTRY: [NEW.id]})
 
 
 def test_what_a_cluster_offers_takes_the_place_of_its_old_key_and_opens() -> None:
@@ -119,7 +119,7 @@ def test_a_keyring_offers_its_newest_key_by_itself() -> None:
     )
     offers = KeyringOffers(keyring)
     assert (offers.newest, offers.own) == (NEW.id, frozenset({OLD.id, NEW.id}))
-    resealed = offers.resealed(SEALED, [ENTRY])
+    resealed = offers.resealed(SEALED, {ENTRY: [NEW.id]})
     assert [r.key for r in resealed.seals[ENTRY].recipients] == [NEW.id, RECOVERY.id]
 
 
@@ -169,7 +169,7 @@ def test_recipients_are_copied_as_they_are() -> None:
 def test_what_is_not_offered_yet_is_left_for_the_next_time() -> None:
     more = with_items(SEALED, {"b": b"made-up"}, to=[OLD.public], now=NOW)
     offers = ClusterOffers(Objects(live(more)), KEYS, KEYS[1])
-    resealed = offers.resealed(more, list(more.seals))
+    resealed = offers.resealed(more, dict.fromkeys(more.seals, (NEW.id,)))
     on_newest = {
         name for name, entry in resealed.seals.items() if entry.recipients[0].key == NEW.id
     }
