@@ -16,6 +16,7 @@ from sealer.cli.output import Destination, Terminal
 _EXAMPLES = """\
 sealer install --image registry.example/sealer:1.0 | kubectl apply --server-side -f -
 sealer install --image registry.example/sealer:1.0 -w sealer.yaml
+sealer install --image registry.example/sealer:1.0 --no-first-key -w sealer.yaml
 """
 
 
@@ -35,10 +36,21 @@ sealer install --image registry.example/sealer:1.0 -w sealer.yaml
     metavar="NAMESPACE",
     help=f"The controller's own namespace; {install.DEFAULT_NAMESPACE} unless given.",
 )
+@click.option(
+    "--no-first-key",
+    is_flag=True,
+    help="Make no key where there is none: a backup is going to be restored.",
+)
 @options.write
 @options.force
 def command(
-    *, image: str, namespace: str, destination: str | None, force: bool, terminal: Terminal
+    *,
+    image: str,
+    namespace: str,
+    no_first_key: bool,
+    destination: str | None,
+    force: bool,
+    terminal: Terminal,
 ) -> None:
     """Print what installs the controller.
 
@@ -48,7 +60,7 @@ def command(
     """
     folder = _schemas()
     texts = [folder.joinpath(name).read_text(encoding="utf-8") for name in install.FILES]
-    text = install.stream(texts, image=image, namespace=namespace)
+    text = install.stream(texts, image=image, namespace=namespace, first_key=not no_first_key)
     Destination(destination, force).put(text, terminal=terminal)
 
 

@@ -2,19 +2,19 @@ from __future__ import annotations
 
 import base64
 import json
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 
-from controller.renewal import (
-    first_record,
-    publish,
-    sealing_key_status,
-)
+from controller.kept_keys import Decided, KeptKey
+from controller.publishing import Facts, publish, sealing_key_status
 from controller.targets import Create, Delete, Replace
+from sealer.backup_copy import Copy
 from sealer.crypto.keys import UnsealingKey
-from sealer.key_secrets import KeyProblem, key_secret, keyring_of, read_key, secret_name
+from sealer.errors import Refused
+from sealer.key_secrets import KeyProblem, key_secret, keyring_of, read_key
 from sealer.keyring import HeldKey, KeyRecord, KeyState
 
 _NOW = datetime(2026, 11, 22, 10, 0, tzinfo=UTC)
@@ -29,6 +29,20 @@ def _held(key: UnsealingKey = _KEY, *, ordinal: int = 1) -> HeldKey:
     return HeldKey(public=key.public, record=record, unwrapper=key)
 
 
+def _kept(key: HeldKey | None = None, decided: Decided | None = None) -> KeptKey:
+    return KeptKey(key=key or _held(), uid="u-0", version="1", decided=decided)
+
+
+def _status(
+    published: Object,
+    key: HeldKey | None,
+    *,
+    now: datetime = _NOW,
+    **facts: Any,  # noqa: ANN401 - fields of Facts
+) -> Object:
+    return json_copy(sealing_key_status(published, key, Facts(**facts), now=now))
+
+
 def _secret() -> Object:
     whole = KeyRecord(ordinal=3, state=KeyState.RETIRED, created_at=_NOW)
     return json_copy(key_secret(_KEY, whole, namespace="sealer-system"))
@@ -40,7 +54,7 @@ def json_copy(value: object) -> Object:
 
 
 def _published(key: HeldKey, **changes: object) -> Object:
-    (create,) = publish(key, None)
+    (create,) = publish(_kept(key), None)
     assert isinstance(create, Create)
     made = json_copy(create.manifest)
     made["metadata"] |= {"uid": "u-1", "resourceVersion": "7", "generation": 2}
@@ -66,12 +80,6 @@ def test_key_secret_is_immutable_and_read_back_as_it_was() -> None:
     read = read_key(secret)
     assert isinstance(read, HeldKey)
     assert (read.record, read.public) == (record, _KEY.public)
-
-
-def test_first_key_is_active_and_has_ordinal_one() -> None:
-    record = first_record(now=_NOW)
-    assert (record.ordinal, record.state, record.created_at) == (1, KeyState.ACTIVE, _NOW)
-    assert secret_name(1) == "unsealing-key-1"
 
 
 def test_time_of_making_is_the_secrets_own_where_it_is_not_written() -> None:
@@ -126,7 +134,7 @@ def test_keyring_leaves_out_what_cannot_be_used_and_says_why() -> None:
 
 
 def test_absent_sealing_key_is_made() -> None:
-    (action,) = publish(_held(), None)
+    (action,) = publish(_kept(), None)
     assert isinstance(action, Create)
     assert action.manifest["spec"] == {
         "format": "v1",
@@ -138,14 +146,14 @@ def test_absent_sealing_key_is_made() -> None:
 
 def test_end_of_a_key_is_published_with_it() -> None:
     record = KeyRecord(ordinal=1, state=KeyState.ACTIVE, created_at=_NOW, not_after=_LATER)
-    (action,) = publish(HeldKey(public=_KEY.public, record=record, unwrapper=_KEY), None)
+    (action,) = publish(_kept(HeldKey(public=_KEY.public, record=record, unwrapper=_KEY)), None)
     assert isinstance(action, Create)
     assert json_copy(action.manifest)["spec"]["notAfter"] == "2026-12-01T00:00:00Z"
 
 
 def test_right_sealing_key_is_left_alone_with_what_people_decided() -> None:
     published = _published(_held(), state="Retired", reason="old", notAfter="2027-01-01T00:00:00Z")
-    assert publish(_held(), published) == ()
+    assert publish(_kept(), published) == ()
 
 
 @pytest.mark.parametrize(
@@ -154,7 +162,7 @@ def test_right_sealing_key_is_left_alone_with_what_people_decided() -> None:
     ids=["other", "none", "format"],
 )
 def test_sealing_key_that_is_not_our_public_half_is_made_anew(change: Object) -> None:
-    delete, create = publish(_held(), _published(_held(), **change))
+    delete, create = publish(_kept(), _published(_held(), **change))
     assert isinstance(delete, Delete)
     assert delete.uid == "u-1"
     assert isinstance(create, Create)
@@ -163,7 +171,7 @@ def test_sealing_key_that_is_not_our_public_half_is_made_anew(change: Object) ->
 def test_changed_role_is_mended_and_the_rest_kept() -> None:
     published = _published(_held(), role="Peer", reason="theirs", namespaceSelector={})
     published["metadata"]["annotations"] = {"team": "platform"}
-    (action,) = publish(_held(), published)
+    (action,) = publish(_kept(), published)
     assert isinstance(action, Replace)
     made = json_copy(action.manifest)
     assert (made["spec"]["role"], made["spec"]["reason"]) == ("Cluster", "theirs")
@@ -172,8 +180,16 @@ def test_changed_role_is_mended_and_the_rest_kept() -> None:
     assert (action.uid, action.resource_version) == ("u-1", "7")
 
 
+def test_deleted_sealing_key_comes_back_with_what_was_decided() -> None:
+    decided = Decided(state=KeyState.REVOKED, reason="made-up leak", by="kim")
+    (action,) = publish(_kept(decided=decided), None)
+    assert isinstance(action, Create)
+    spec = json_copy(action.manifest)["spec"]
+    assert (spec["state"], spec["reason"], spec["decidedBy"]) == ("Revoked", "made-up leak", "kim")
+
+
 def test_status_says_state_ordinal_times_and_objects() -> None:
-    status = json_copy(sealing_key_status(_published(_held()), _held(), objects=4, now=_NOW))
+    status = _status(_published(_held()), _held(), objects=4)
     (ready,) = status.pop("conditions")
     assert status == {
         "observedGeneration": 2,
@@ -181,37 +197,90 @@ def test_status_says_state_ordinal_times_and_objects() -> None:
         "ordinal": 1,
         "state": "Active",
         "createdAt": "2026-11-22T10:00:00Z",
+        "backedUp": "no",
     }
     assert (ready["type"], ready["status"], ready["reason"]) == ("Ready", "True", "Published")
 
 
 def test_status_of_a_key_that_stays_as_it_is_stays_too() -> None:
     published = _published(_held())
-    published["status"] = json_copy(sealing_key_status(published, _held(), objects=4, now=_NOW))
-    again = sealing_key_status(published, _held(), objects=None, now=_LATER)
-    assert json_copy(again) == published["status"]
+    published["status"] = _status(published, _held(), objects=4)
+    assert _status(published, _held(), now=_LATER) == published["status"]
+
+
+def _backed_up(at: datetime | None) -> HeldKey:
+    return replace(_held(), record=replace(_held().record, backed_up_at=at))
+
+
+@pytest.mark.parametrize(
+    ("file_at", "copy_at", "key_id", "says"),
+    [
+        (None, _NOW, _KEY.id, {"backedUpAt": "2026-11-22T10:00:00Z", "backedUpTo": ["a", "b"]}),
+        (_LATER, _NOW, _KEY.id, {"backedUpAt": "2026-12-01T00:00:00Z", "backedUpTo": ["a", "b"]}),
+        (None, None, _KEY.id, {"backedUpTo": ["a", "b"]}),
+        (_NOW, _LATER, _OTHER.id, {"backedUpAt": "2026-11-22T10:00:00Z"}),
+    ],
+    ids=["copy", "file and copy", "copy without a time", "file, and a copy of another key"],
+)
+def test_backed_up_is_a_key_with_a_copy_or_in_a_file(
+    file_at: datetime | None, copy_at: datetime | None, key_id: str, says: Object
+) -> None:
+    key = _backed_up(file_at)
+    copy = Copy(key_id, "Active", frozenset({"b", "a"}), copy_at)
+    status = _status(_published(key), key, copy=copy)
+    found = {name: status[name] for name in status if name.startswith("backedUp")}
+    assert found == {"backedUp": "yes", **says}
+
+
+def test_foreign_copy_is_no_backup() -> None:
+    copy = Copy(_OTHER.id, "Active", frozenset({"a"}), _NOW)
+    assert _status(_published(_held()), _held(), copy=copy)["backedUp"] == "no"
+
+
+def test_what_a_pending_key_waits_for_is_said_and_no_fault() -> None:
+    ready = _status(_published(_held()), _held(), waits_for="a backup")["conditions"]
+    assert [(each["status"], each["message"]) for each in ready] == [("True", "a backup")]
+
+
+@pytest.mark.parametrize(
+    ("hint", "message"), [("renew it", "it stays so; renew it"), ("", "it stays so")]
+)
+def test_refused_decision_stalls_with_what_to_do(hint: str, message: str) -> None:
+    status = _status(_published(_held()), _held(), refusal=Refused("it stays so", hint=hint))
+    found = [(each["type"], each["reason"], each["message"]) for each in status["conditions"]]
+    assert found == [("Ready", "Refused", message), ("Stalled", "Refused", message)]
+    assert status["state"] == "Active"
+
+
+def test_order_to_renew_is_noted() -> None:
+    published = _published(_held(), renewAt="2026-11-22T10:00:00Z")
+    assert _status(published, _held())["renewAt"] == "2026-11-22T10:00:00Z"
 
 
 def test_sealing_key_without_private_half_is_stalled_and_has_no_state() -> None:
-    status = json_copy(sealing_key_status(_published(_held()), None, objects=None, now=_NOW))
+    published = _published(_held())
+    published["status"] = {"ordinal": 7, "state": "Active"}
+    status = _status(published, None)
     assert [(each["type"], each["status"]) for each in status["conditions"]] == [
         ("Ready", "False"),
         ("Stalled", "True"),
     ]
     assert status["conditions"][0]["reason"] == "NoUnsealingKey"
     assert "state" not in status
+    assert status["ordinal"] == 7, "no other key gets it, so that this one can be restored"
 
 
 @pytest.mark.parametrize(("spec", "state"), [({}, "Active"), ({"state": "Revoked"}, "Revoked")])
 def test_key_of_another_cluster_needs_no_private_half(spec: Object, state: str) -> None:
-    published = _published(_held(), role="Peer", **spec)
-    status = json_copy(sealing_key_status(published, None, objects=None, now=_NOW))
+    published = _published(_held(), role="Peer", reason="made-up", **spec)
+    status = _status(published, None)
     assert (status["state"], status["conditions"][0]["status"]) == (state, "True")
+    assert status["reason"] == "made-up"
 
 
 @pytest.mark.parametrize("pem", [_OTHER.public.to_pem(), "no key"])
 def test_key_of_another_cluster_must_be_the_one_in_its_name(pem: str) -> None:
     published = _published(_held(), role="Recovery", publicKey=pem)
-    status = json_copy(sealing_key_status(published, None, objects=None, now=_NOW))
+    status = _status(published, None)
     assert status["conditions"][0]["reason"] == "InvalidKey"
     assert "state" not in status
