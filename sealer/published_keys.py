@@ -7,8 +7,8 @@ it into `status`.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from typing import TypeVar
@@ -24,6 +24,7 @@ from sealer.manifests.writing import Data, Quoted
 from sealer.pinned_keys import PinnedKey
 
 KIND = "SealingKey"
+_TIMES = ("activatedAt", "retiredAt", "revokedAt", "backedUpAt")
 _Word = TypeVar("_Word", bound=StrEnum)
 
 
@@ -42,6 +43,9 @@ class PublishedKey:
     Attributes:
         objects: how many objects of the cluster are sealed to it.
         backed_up: `yes` or `no`.
+        times: when it came into which state, and into a backup, by the name of the field.
+        reason: why people decided as they did.
+        decided_by: who they were.
         namespaces: for role Peer: in which namespaces data keys may be offered to it; None: none.
     """
 
@@ -55,6 +59,9 @@ class PublishedKey:
     not_before: datetime | None = None
     not_after: datetime | None = None
     namespaces: LabelSelector | None = None
+    times: Mapping[str, datetime] = field(default_factory=dict)
+    reason: str | None = None
+    decided_by: str | None = None
 
     @property
     def id(self) -> str:
@@ -98,6 +105,9 @@ class PublishedKey:
             created_at=_time(status, "createdAt"),
             not_before=_time(spec, "notBefore"),
             not_after=_time(spec, "notAfter"),
+            times={name: time for name in _TIMES if (time := _time(status, name)) is not None},
+            reason=status.optional_text("reason"),
+            decided_by=status.optional_text("decidedBy"),
             namespaces=(
                 None
                 if selector is None
@@ -125,6 +135,9 @@ class PublishedKey:
             "createdAt": _text(self.created_at),
             "notBefore": _text(self.not_before),
             "notAfter": _text(self.not_after),
+            **{name: _text(time) for name, time in self.times.items()},
+            "reason": self.reason,
+            "decidedBy": self.decided_by,
         }
         return {name: value for name, value in says.items() if value is not None}
 

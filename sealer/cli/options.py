@@ -25,6 +25,8 @@ Decorator = Callable[[Function], Function]
 
 FILE = click.Path(path_type=Path, dir_okay=False)
 DIRECTORY = click.Path(path_type=Path, file_okay=False)
+CONTROLLER_NAMESPACE = "sealer-system"
+"""As `sealer.install` makes it; importing that takes longer than most commands run."""
 
 
 class Word(click.Choice[_Word]):
@@ -177,6 +179,21 @@ kubeconfig: Decorator = click.option(
 
 context: Decorator = click.option(
     "--context", default="", metavar="NAME", help="The context in it, as with kubectl."
+)
+
+controller_namespace: Decorator = click.option(
+    "--controller-namespace",
+    default=CONTROLLER_NAMESPACE,
+    metavar="NAMESPACE",
+    help=f"Where the controller and its keys are; {CONTROLLER_NAMESPACE} unless given.",
+)
+
+timeout: Decorator = click.option(
+    "--timeout",
+    type=click.FloatRange(min=0),
+    default=60.0,
+    metavar="SECONDS",
+    help="How long to wait for the controller; 60 unless given.",
 )
 
 cluster: Decorator = click.option(
