@@ -46,9 +46,10 @@ class Resealer:
 
     def offers_for(self, place: Place | None) -> Offers:
         """What it can give to a file; a keyring gives to the repository's recovery keys too."""
-        if place is None or not isinstance(self.offers, KeyringOffers):
+        if place is None or place.placement is None or not isinstance(self.offers, KeyringOffers):
             return self.offers
-        pinned = [key.pinned for key in place.repository.all_keys() if not key.cluster]
+        keys = place.repository.keys(place.placement)
+        pinned = [key.pinned for key in keys if not key.cluster]
         return replace(
             self.offers,
             besides=tuple(key.key for key in pinned if key.is_usable(now=self.now)),
