@@ -108,9 +108,8 @@ def sealing_key_status(
         status |= _record(key) | _backup(key, facts.copy)
         if "renewAt" in spec:
             status["renewAt"] = spec["renewAt"]
-    elif spec.get("role") == CLUSTER:
-        if "ordinal" in before:  # which no other key gets, so that it can be restored
-            status["ordinal"] = before["ordinal"]
+    elif spec.get("role") == CLUSTER:  # no other key gets its ordinal, so that it can be restored
+        status |= {name: before[name] for name in ("ordinal",) if name in before}
     elif conditions[0].status:
         status["state"] = spec.get("state") or str(KeyState.ACTIVE)
         status |= {name: spec[name] for name in ("reason", "decidedBy") if name in spec}

@@ -40,6 +40,13 @@ def test_namespace_stands_wherever_there_is_one(namespace: str) -> None:
             assert metadata["name"] == namespace
 
 
+def test_controller_is_told_where_it_must_not_make_a_first_key() -> None:
+    plain, without = (stream(_TEXTS, image="sealer", first_key=made) for made in (True, False))
+    args = "args: [--log-format=json]"
+    assert without == plain.replace(args, 'args: [--log-format=json, "--no-make-first-key"]')
+    assert without != plain
+
+
 @pytest.mark.parametrize(
     "image",
     [
