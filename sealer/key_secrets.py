@@ -95,8 +95,9 @@ def read_key(item: Object) -> HeldKey | KeyProblem:
 def keyring_of(keys: Iterable[HeldKey | KeyProblem]) -> tuple[Keyring, tuple[KeyProblem, ...]]:
     """A keyring of the keys that can be used, and what is wrong with the others."""
     good: dict[str, HeldKey] = {}
-    problems = [key for key in keys if isinstance(key, KeyProblem)]
-    usable = [key for key in keys if isinstance(key, HeldKey)]
+    read = list(keys)
+    problems = [key for key in read if isinstance(key, KeyProblem)]
+    usable = [key for key in read if isinstance(key, HeldKey)]
     for key in sorted(usable, key=lambda key: key.record.ordinal):
         if key.id in good:
             name = secret_name(key.record.ordinal)
