@@ -68,8 +68,15 @@ def connect(options: ClusterSettings) -> Connection:
     return from_kubeconfig(Path(options.kubeconfig or default), context=options.context)
 
 
-async def run(settings: Settings, options: ClusterSettings) -> None:
+async def run(
+    settings: Settings, options: ClusterSettings, *, now: Callable[[], datetime] = now
+) -> None:
     """Work until told to stop by SIGTERM or SIGINT.
+
+    Args:
+        settings: of the core.
+        options: of the rest.
+        now: the time, UTC.
 
     Raises:
         SealerError: something without which nothing works.
@@ -78,7 +85,7 @@ async def run(settings: Settings, options: ClusterSettings) -> None:
     connection = connect(options)
     async with connection.session() as session:
         api = ApiServer(session, connection.server)
-        operator = Operator(api, connection, settings, options)
+        operator = Operator(api, connection, settings, options, now=now)
         working = asyncio.create_task(operator.work(stopping))
         waiting = asyncio.create_task(stopping.wait())
         _stop_on_signals(stopping)
@@ -305,7 +312,7 @@ class Operator:
             identity=f"{socket.gethostname()}-{secrets.token_hex(4)}",
             duration=self._options.lease_duration,
             clock=time.monotonic,
-            now=now,
+            now=now,  # the real time, whatever ours is: by its change others see that we live
         )
 
     def _watch_secrets(self, found: dict[Key, Glimpse]) -> Watch[Glimpse]:
