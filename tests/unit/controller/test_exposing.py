@@ -8,9 +8,7 @@ from controller.offering import Others
 from controller.reconcile import is_done, outline, plan
 from controller.settings import Settings
 from controller.status import EXPOSED, READY, Condition, Status
-from sealer.crypto.keys import UnsealingKey
 from sealer.crypto.scope import Scope
-from sealer.keyring import Keyring, KeyState
 from sealer.manifests.models import Manifest, Metadata, SealedSecret, Secret
 from sealer.resealing import rewrap, with_recipients
 from sealer.sealing import seal, with_items
@@ -25,19 +23,12 @@ from tests.unit.controller.world import (
     Cluster,
     CountingKey,
     keyring,
+    leaked,
     observe,
     sealed,
 )
 
 BOTH = keyring(FIRST, SECOND)
-
-
-def leaked(keys: Keyring = BOTH, key: UnsealingKey = FIRST) -> Keyring:
-    """The keyring with one of its keys revoked, after everything was sealed."""
-    held = keys.get(key.id)
-    assert held is not None
-    record = replace(held.record, state=KeyState.REVOKED, revoked_at=LATER)
-    return keys.changed(replace(held, record=record))
 
 
 def resealed(manifest: Manifest) -> Manifest:
@@ -70,7 +61,7 @@ def test_object_under_a_revoked_key_is_exposed_and_stays_open() -> None:
     cluster, manifest = Cluster(), sealed({"password": b"made-up", "user": b"made-up"})
     cluster.converge(manifest, BOTH)
     writes = cluster.writes
-    cluster.converge(manifest, leaked())
+    cluster.converge(manifest, leaked(BOTH))
     assert cluster.status.is_ready
     assert exposed(cluster.status) == Condition(
         type="Exposed",
@@ -89,7 +80,7 @@ def test_object_under_a_revoked_key_is_exposed_and_stays_open() -> None:
 
 def test_what_is_exposed_already_takes_no_key() -> None:
     cluster, manifest, counting = Cluster(), sealed(), CountingKey(FIRST)
-    cluster.converge(manifest, leaked())
+    cluster.converge(manifest, leaked(BOTH))
     again = leaked(keyring(FIRST, SECOND, counting=counting))
     assert cluster.converge(manifest, again).status == cluster.status
     assert counting.count == 0
@@ -97,8 +88,8 @@ def test_what_is_exposed_already_takes_no_key() -> None:
 
 def test_reseal_does_not_end_it() -> None:
     cluster, manifest = Cluster(), sealed()
-    cluster.converge(manifest, leaked())
-    cluster.converge(resealed(manifest), leaked(), generation=2)
+    cluster.converge(manifest, leaked(BOTH))
+    cluster.converge(resealed(manifest), leaked(BOTH), generation=2)
     assert cluster.status.is_exposed
     assert exposed(cluster.status).observed_generation == 2
     assert cluster.status.exposed == {entry_of(manifest): FIRST.id}
@@ -107,14 +98,14 @@ def test_reseal_does_not_end_it() -> None:
 
 def test_key_that_is_gone_from_the_keyring_does_not_end_it() -> None:
     cluster, manifest = Cluster(), sealed()
-    cluster.converge(manifest, leaked())
+    cluster.converge(manifest, leaked(BOTH))
     cluster.converge(resealed(manifest), keyring(SECOND), generation=2)
     assert cluster.status.is_exposed
 
 
 def test_status_that_was_read_again_remembers() -> None:
     cluster, manifest = Cluster(), sealed()
-    cluster.converge(manifest, leaked())
+    cluster.converge(manifest, leaked(BOTH))
     cluster.status = Status.read(cluster.status.to_manifest(), namespace="shop")
     cluster.converge(resealed(manifest), keyring(SECOND), generation=2)
     assert cluster.status.is_exposed
@@ -125,12 +116,12 @@ def test_it_ends_when_the_last_value_is_sealed_anew() -> None:
     one = SealedSecret.read(manifest)
     half = with_items(one, {"password": b"another made-up"}, to=[SECOND.public], now=NOW)
     whole = with_items(half, {"user": b"another made-up"}, to=[SECOND.public], now=NOW)
-    cluster.converge(manifest, leaked())
-    cluster.converge(half.to_manifest(), leaked(), generation=2)
+    cluster.converge(manifest, leaked(BOTH))
+    cluster.converge(half.to_manifest(), leaked(BOTH), generation=2)
     assert "user (sealed to" in exposed(cluster.status).message
     assert "password" not in exposed(cluster.status).message
     seen = observe(whole.to_manifest(), status=cluster.status, generation=3)
-    status = plan(seen, leaked(), Settings(), now=LATER).status
+    status = plan(seen, leaked(BOTH), Settings(), now=LATER).status
     assert exposed(status) == Condition(
         type="Exposed",
         status=False,
@@ -145,15 +136,15 @@ def test_it_ends_when_the_last_value_is_sealed_anew() -> None:
 
 def test_end_of_it_is_something_to_do_once() -> None:
     cluster, manifest = Cluster(), sealed()
-    cluster.converge(manifest, leaked())
+    cluster.converge(manifest, leaked(BOTH))
     anew = with_items(
         SealedSecret.read(manifest), {"password": b"another"}, to=[SECOND.public], now=NOW
     ).to_manifest()
-    cluster.converge(anew, leaked(), generation=2)
+    cluster.converge(anew, leaked(BOTH), generation=2)
     seen = observe(anew, status=cluster.status, generation=2, live=dict(cluster.objects))
     assert not cluster.status.is_exposed
-    assert is_done(seen, leaked(), Settings())
-    assert plan(seen, leaked(), Settings(), now=LATER).status == cluster.status
+    assert is_done(seen, leaked(BOTH), Settings())
+    assert plan(seen, leaked(BOTH), Settings(), now=LATER).status == cluster.status
 
 
 def test_object_that_does_not_open_is_exposed_all_the_same() -> None:
@@ -176,9 +167,9 @@ def test_object_that_does_not_open_is_exposed_all_the_same() -> None:
 
 def test_manifest_that_cannot_be_read_forgets_nothing() -> None:
     cluster, manifest = Cluster(), sealed()
-    cluster.converge(manifest, leaked())
+    cluster.converge(manifest, leaked(BOTH))
     before = cluster.status
-    cluster.converge({**manifest, "spec": "made up"}, leaked(), generation=2)
+    cluster.converge({**manifest, "spec": "made up"}, leaked(BOTH), generation=2)
     assert not cluster.status.is_ready
     assert exposed(cluster.status) == exposed(before)
     assert cluster.status.exposed == before.exposed
@@ -201,7 +192,7 @@ def test_outline_of_an_object_is_enough_to_tell() -> None:
     kept = outline(SealedSecret.read(manifest))
     seen = observe({}, status=cluster.status, live=dict(cluster.objects))
     assert is_done(seen, BOTH, Settings(), sealed=kept)
-    assert not is_done(seen, leaked(), Settings(), sealed=kept)
+    assert not is_done(seen, leaked(BOTH), Settings(), sealed=kept)
 
 
 def test_message_names_some_of_many_items_and_every_key() -> None:
@@ -215,6 +206,6 @@ def test_message_names_some_of_many_items_and_every_key() -> None:
 
 def test_message_fits() -> None:
     many = sealed({f"{number:02}{'x' * 240}": b"made-up" for number in range(12)})
-    message = exposed(plan(observe(many), leaked(), Settings(), now=NOW).status).message
+    message = exposed(plan(observe(many), leaked(BOTH), Settings(), now=NOW).status).message
     assert len(message) == 1024
     assert message.endswith("…")

@@ -29,6 +29,7 @@ from tests.unit.controller.world import (
     Cluster,
     CountingKey,
     keyring,
+    leaked,
     observe,
     sealed,
 )
@@ -59,13 +60,6 @@ def offered(manifest: Manifest, others: Others, keys: Keyring = KEYS) -> dict[st
         entry: [recipient.key for recipient in recipients]
         for entry, recipients in decided.status.rewrapped.items()
     }
-
-
-def revoked(keys: Keyring, key: UnsealingKey = FIRST) -> Keyring:
-    held = keys.get(key.id)
-    assert held is not None
-    record = replace(held.record, state=KeyState.REVOKED, revoked_at=NOW)
-    return keys.changed(replace(held, record=record))
 
 
 def asking(manifest: Manifest, answer: str = "true") -> Manifest:
@@ -196,7 +190,7 @@ def test_nothing_is_offered_without_an_active_key() -> None:
 
 @pytest.mark.parametrize("answer", ["", "false", "True"])
 def test_entry_under_a_revoked_key_is_not_offered(answer: str) -> None:
-    keys = revoked(keyring(FIRST, SECOND))
+    keys = leaked(keyring(FIRST, SECOND))
     manifest = asking(sealed(), answer) if answer else sealed()
     assert offered(manifest, Others((RECOVERY.public,)), keys) == {}
 
@@ -204,13 +198,13 @@ def test_entry_under_a_revoked_key_is_not_offered(answer: str) -> None:
 def test_other_entries_of_the_object_are_offered() -> None:
     one = SealedSecret.read(sealed())
     both = with_items(one, {"pin": b"0000"}, to=[PEER.public], now=NOW)
-    keys = revoked(keyring(FIRST, PEER, SECOND))
+    keys = leaked(keyring(FIRST, PEER, SECOND))
     [keys_offered] = offered(both.to_manifest(), Others(), keys).values()
     assert keys_offered == [SECOND.id]
 
 
 def test_object_that_asks_is_offered_it_and_stays_exposed() -> None:
-    keys = revoked(keyring(FIRST, SECOND))
+    keys = leaked(keyring(FIRST, SECOND))
     cluster, manifest = Cluster(), asking(sealed())
     cluster.converge(manifest, keys)
     assert [each.key for [each] in cluster.status.rewrapped.values()] == [SECOND.id]

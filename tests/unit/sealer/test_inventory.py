@@ -103,6 +103,17 @@ def test_a_revoked_key_is_that_even_if_nobody_made_a_newer_one() -> None:
     assert [key.key for key in found.recipients(Standing.REVOKED)] == [OLD_KEY]
 
 
+def test_what_a_cluster_remembers_is_exposed_after_a_reseal() -> None:
+    known = Knowledge(
+        keys={NEW_KEY: NEWEST}, wanted={}, remembered={"shop/db": {"aaaaaaaa": OLD_KEY}}
+    )
+    found = take_stock(gather([file("db.json", sealed(NEW_KEY))]), known, now=NOW)
+    assert only(found).exposed_by == (OLD_KEY,)
+    assert (found.totals.exposed, found.totals.revoked) == (1, 0)
+    assert rows(found)[0][5] == "exposed by 3f9c…e21a"
+    assert not only(found).is_stale
+
+
 def test_an_entry_that_nothing_uses_is_listed_and_counts_for_nothing() -> None:
     spec = {
         "aaaaaaaa": entry(NEW_KEY),
