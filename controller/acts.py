@@ -98,9 +98,9 @@ def undone(published: Object) -> Act:
     return Act(deed=Deed.EDIT, outcome=Outcome.UNDONE, manager=_manager(published))
 
 
-def deleted() -> Act:
-    """Somebody deleted a SealingKey whose private half is here, and it was made anew."""
-    return Act(deed=Deed.DELETE, outcome=Outcome.UNDONE)
+def deleted(outcome: Outcome) -> Act:
+    """Somebody deleted a SealingKey; it was made anew if its private half is here."""
+    return Act(deed=Deed.DELETE, outcome=outcome)
 
 
 def _decided(published: Object, after: Object, before: Object) -> Iterator[Act]:

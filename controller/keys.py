@@ -10,10 +10,11 @@ import asyncio
 import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Protocol
 
 from controller import acts, renewal
+from controller.acts import Outcome
 from controller.auditing import Auditor
 from controller.cluster import Changed, Cluster
 from controller.kept_keys import KeptCopy, KeptKey, Object, Seen
@@ -26,6 +27,9 @@ from sealer.backup_copy import copy_name
 from sealer.errors import SealerError
 from sealer.key_secrets import KeyProblem
 from sealer.keyring import HeldKey, Keyring
+
+_FRESH = timedelta(minutes=5)
+"""Older deletions were told by who worked then: those who wait hear of them too."""
 
 logger = logging.getLogger(__name__)
 
@@ -71,7 +75,7 @@ class ClusterKeys:
     published: dict[str, Object] = field(default_factory=dict)
     counting: bool = False
     filled: asyncio.Event = field(default_factory=asyncio.Event)
-    _deleted: set[str] = field(default_factory=set)
+    _deleted: dict[str, tuple[Object, datetime]] = field(default_factory=dict)
 
     def seen(self) -> Seen:
         """Everything as it was last heard of."""
@@ -98,12 +102,12 @@ class ClusterKeys:
             return  # of a former one of its name, or from before our own write
         if gone:
             self.published.pop(name, None)
-            self._deleted.add(name)
+            self._deleted[name] = (item, self.now())
         else:
             self.published[name] = item
-            self._deleted.discard(name)
+            self._deleted.pop(name, None)
+        self.enqueue(name)
         if item["spec"].get("role") == CLUSTER:
-            self.enqueue(name)
             self.changed()
         else:
             self._look_again()  # whether a key is safe depends on recovery keys
@@ -120,7 +124,9 @@ class ClusterKeys:
             if kept is not None and (actions := publish(kept, published)):
                 await self._apply(kept, published, actions)
                 return True  # what it is now comes by the watch, and then has its status written
-            if published is not None and renewal.is_settled(seen, key_id, now=self.now()):
+            if published is None:
+                await self._tell_deleted(key_id)
+            elif renewal.is_settled(seen, key_id, now=self.now()):
                 await self._write_status(seen, published)
         except Changed:
             return False
@@ -161,10 +167,16 @@ class ClusterKeys:
             await self.auditor.tell(acts.undone(published), published)
         written = await self.cluster.apply(actions)
         logger.info("published", extra={"keys": [key_id]})
-        if published is None and key_id in self._deleted:
+        if published is None:
             made = {"name": key_id, "uid": written[Ref(KIND, "", key_id)].uid, "generation": 1}
-            await self.auditor.tell(acts.deleted(), {"metadata": made})
-        self._deleted.discard(key_id)
+            await self._tell_deleted(key_id, again={"metadata": made})
+
+    async def _tell_deleted(self, key_id: str, *, again: Object | None = None) -> None:
+        """Tell that a SealingKey was deleted; about the one that was made again, if one was."""
+        item, at = self._deleted.pop(key_id, (None, self.now()))
+        if item is not None and self.now() - at < _FRESH:
+            outcome = Outcome.DONE if again is None else Outcome.UNDONE
+            await self.auditor.tell(acts.deleted(outcome), again or item)
 
     async def _write_status(self, seen: Seen, published: Object) -> None:
         now, key_id = self.now(), published["metadata"]["name"]

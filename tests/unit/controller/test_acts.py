@@ -146,4 +146,4 @@ def test_who_wrote_in_the_same_second_as_we_came_after_us() -> None:
 
 def test_writer_that_is_not_recorded_is_unknown() -> None:
     assert undone(slk(held(1))).manager == ""
-    assert deleted() == Act(deed=Deed.DELETE, outcome=Outcome.UNDONE)
+    assert deleted(Outcome.DONE) == Act(deed=Deed.DELETE, outcome=Outcome.DONE)

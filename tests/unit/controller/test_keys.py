@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from datetime import timedelta
 from typing import Any
 
 from controller.announcing import Announcer
@@ -111,7 +112,7 @@ def test_new_recovery_key_has_every_key_looked_at() -> None:
     recovery = _published(SECOND)
     recovery["spec"]["role"] = "Recovery"
     world.keys.see(recovery, gone=False)
-    assert (sorted(world.queued), world.changes) == (sorted([FIRST.id, SECOND.id]), 2)
+    assert (set(world.queued), world.changes) == ({FIRST.id, SECOND.id}, 2)
 
 
 def test_problem_is_told_once() -> None:
@@ -161,3 +162,29 @@ def test_failure_to_publish_is_tried_again() -> None:
     assert asyncio.run(world.keys.publish(FIRST.id)) is False
     world.api.status = 201
     assert asyncio.run(world.keys.publish(FIRST.id)) is True
+
+
+def _told(world: _World) -> list[str]:
+    bodies = [body for _, path, body in world.api.sent if path.endswith("/events")]
+    return [str(body["reason"]) for body in bodies if isinstance(body, dict)]
+
+
+def test_deleted_sealing_key_is_told_once_whether_or_not_it_comes_back() -> None:
+    world = _World()
+    world.hold(FIRST)
+    world.keys.read()
+    for key in (FIRST, SECOND):
+        world.keys.see(_published(key), gone=False)
+        world.keys.see(_published(key, version="6"), gone=True)
+        for _ in range(2):
+            assert asyncio.run(world.keys.publish(key.id)) is True
+    assert _told(world) == ["Deleted", "Deleted"]
+
+
+def test_deletion_of_long_ago_was_told_by_who_worked_then() -> None:
+    world = _World()
+    world.keys.see(_published(SECOND), gone=False)
+    world.keys.see(_published(SECOND, version="6"), gone=True)
+    world.keys.now = lambda: NOW + timedelta(hours=1)
+    assert asyncio.run(world.keys.publish(SECOND.id)) is True
+    assert _told(world) == []
