@@ -86,7 +86,7 @@ class KeyName:
         if not found:
             raise UnknownKey(
                 f"nothing was ever sealed to a key {self.first}",
-                hint="if the key is another one, say so; with its whole id this is an answer",
+                hint="is that the key? with its whole id, exit code 0 says the same",
             )
         return found.pop()
 

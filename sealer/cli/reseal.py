@@ -265,7 +265,10 @@ def _report(run: _Run) -> dict[str, object]:
             for outcome in run.outcomes
             for name in outcome.changed
         ],
-        "held": [asdict(held) for held in dict.fromkeys(run.held)],
+        "held": [
+            {"file": held.place, "object": held.obj, "key": held.key, "items": list(held.items)}
+            for held in dict.fromkeys(run.held)
+        ],
         "failures": [asdict(finding_of(failure)) for failure in run.failures],
     }
 
