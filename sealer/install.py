@@ -27,6 +27,8 @@ FILES = (
     "install/deployment.yaml",
 )
 """The files under `schemas/`, in the order in which a cluster wants them."""
+AUDIT_POLICY = "audit-policy.yaml"
+"""The file under `schemas/` that is for the API server itself."""
 DEFAULT_NAMESPACE = "sealer-system"
 MAX_IMAGE_NAME = 255
 """Characters of an image's name without tag and digest (distribution's reference grammar)."""
@@ -62,6 +64,30 @@ def stream(
     _check_namespace(namespace)
     wanted = _Wanted(image, namespace, first_key)
     return "---\n".join(_placed(text, wanted) for text in texts)
+
+
+def audit_policy(text: str, *, namespace: str = DEFAULT_NAMESPACE) -> str:
+    """Return the audit policy for an API server.
+
+    Args:
+        text: the content of `AUDIT_POLICY`.
+        namespace: the controller's own.
+
+    Raises:
+        UsageError: the namespace is not what it must be.
+    """
+    _check_namespace(namespace)
+    (document,) = documents.read(text)
+    changes = list(_audited(document, namespace))
+    return documents.apply(text, documents.edit(document, *changes))
+
+
+def _audited(document: Document, namespace: str) -> Iterator[Change]:
+    for index, rule in enumerate(cast("dict[str, Any]", document.value)["rules"]):
+        if "namespaces" in rule:
+            yield Put(("rules", index, "namespaces", 0), namespace)
+        for number, user in enumerate(rule.get("users", [])):
+            yield Put(("rules", index, "users", number), user.replace(DEFAULT_NAMESPACE, namespace))
 
 
 @dataclass(frozen=True, slots=True)

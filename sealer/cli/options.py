@@ -16,7 +16,6 @@ from typing import TypeVar
 import click
 
 from sealer.cli.output import Terminal
-from sealer.errors import UsageError
 
 _Arguments = TypeVar("_Arguments")
 _Word = TypeVar("_Word", bound=StrEnum)
@@ -205,8 +204,6 @@ cluster: Decorator = click.option(
 
 live: Decorator = click.option("--live", is_flag=True, help="Ask the cluster too.")
 
-REQUIRED_KEYRING_HINT = "--keyring DIR names the directory with the keys, or SEALER_KEYRING=DIR"
-
 
 def output_format(*formats: str, default: str | None = None, text: str) -> Decorator:
     """`-o`, with the formats that a command has."""
@@ -223,14 +220,3 @@ def output_format(*formats: str, default: str | None = None, text: str) -> Decor
 def exit_code(meaning: str) -> Decorator:
     """`--exit-code`, for commands that else end with 0 whatever they find."""
     return click.option("--exit-code", is_flag=True, help=f"Exit with {meaning}.")
-
-
-def require_keyring(path: Path | None) -> Path:
-    """The keyring, which no command can do without until there is a cluster to ask.
-
-    Raises:
-        UsageError: none is named.
-    """
-    if path is None:
-        raise UsageError("no keyring is named", hint=REQUIRED_KEYRING_HINT)
-    return path
