@@ -8,17 +8,33 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 from queue import Empty, SimpleQueue
+from typing import TypeVar
 
 import click
 
 from controller.logs import LogFormat
-from controller.settings import ClusterSettings, Settings
+from controller.settings import ClusterSettings, Settings, read_cutoff, read_duration
 from sealer.crypto.scope import Scope
 from sealer.errors import SealerError
 
 _INTERVAL_SECONDS = 1.0
 _DEFAULTS = ClusterSettings()
 _LEVELS = ("debug", "info", "warning", "error")
+T = TypeVar("T")
+
+
+def _read_by(
+    read: Callable[[str], T],
+) -> Callable[[click.Context, click.Parameter, str | None], T | None]:
+    """Have an option read by a function of the core."""
+
+    def convert(_context: click.Context, _option: click.Parameter, text: str | None) -> T | None:
+        try:
+            return None if text is None else read(text)
+        except SealerError as error:
+            raise click.BadParameter(f"{error.message}: {error.hint}") from None
+
+    return convert
 
 
 @click.command(
@@ -99,6 +115,36 @@ _LEVELS = ("debug", "info", "warning", "error")
     type=click.FloatRange(min=1),
     default=_DEFAULTS.lease_duration,
     help="Seconds that a replica which is gone is waited for.",
+)
+@click.option(
+    "--key-renew-period",
+    metavar="DURATION",
+    callback=_read_by(read_duration),
+    default="720h",
+    help="Age at which the newest key is replaced, such as 720h or 30d; 0 for never.",
+)
+@click.option(
+    "--key-cutoff-time",
+    metavar="TIME",
+    callback=_read_by(read_cutoff),
+    help="Replace the newest key at once if it was made before then (RFC 3339 or RFC 1123).",
+)
+@click.option(
+    "--key-activation-delay",
+    metavar="DURATION",
+    callback=_read_by(read_duration),
+    default="0",
+    help="How long a new key waits before it is sealed to, such as 24h.",
+)
+@click.option(
+    "--make-first-key/--no-make-first-key",
+    default=_DEFAULTS.make_first_key,
+    help="Make a key where there is none; not where a backup is about to be restored.",
+)
+@click.option(
+    "--cluster-name",
+    default=_DEFAULTS.cluster_name,
+    help="What the backup copies of the keys call this cluster.",
 )
 @click.option(
     "--kubeconfig",

@@ -13,34 +13,34 @@ import secrets
 import signal
 import socket
 import time
-from dataclasses import replace
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
 from controller import handlers
-from controller.announcing import Announcer, Subject
+from controller.announcing import Announcer, Note, Subject
 from controller.apiserver import ApiServer
 from controller.cluster import GROUP_PATH, SEALED_SECRETS, SEALING_KEYS, SHARED_SECRETS, Cluster
 from controller.connection import Connection, from_kubeconfig, in_pod
 from controller.engine import Engine, Object
-from controller.keys import ClusterKeys
 from controller.lease import Lease
 from controller.live import Glimpse, glimpse
 from controller.liveness import Pulse
 from controller.metrics import Metrics, Snapshot
+from controller.recipients import Recipients
 from controller.reconcile import KIND
-from controller.renewal import KEY_LABEL, KeyProblem, read_key
 from controller.server import serving
 from controller.settings import ClusterSettings, Settings
 from controller.shares import Shares
 from controller.status import READY, Status
 from controller.targets import TARGET_LABEL
+from controller.tending import Surroundings, Tending
 from controller.watching import Key, Watch
 from controller.workqueue import Backoff, WorkQueue
 from sealer.errors import SealerError
-from sealer.keyring import HeldKey
+from sealer.key_secrets import KeyProblem
 
 _LEASE = "sealer-controller"
 _KINDS = frozenset({SEALED_SECRETS, SHARED_SECRETS, SEALING_KEYS})
@@ -68,8 +68,15 @@ def connect(options: ClusterSettings) -> Connection:
     return from_kubeconfig(Path(options.kubeconfig or default), context=options.context)
 
 
-async def run(settings: Settings, options: ClusterSettings) -> None:
+async def run(
+    settings: Settings, options: ClusterSettings, *, now: Callable[[], datetime] = now
+) -> None:
     """Work until told to stop by SIGTERM or SIGINT.
+
+    Args:
+        settings: of the core.
+        options: of the rest.
+        now: the time, UTC.
 
     Raises:
         SealerError: something without which nothing works.
@@ -78,7 +85,7 @@ async def run(settings: Settings, options: ClusterSettings) -> None:
     connection = connect(options)
     async with connection.session() as session:
         api = ApiServer(session, connection.server)
-        operator = Operator(api, connection, settings, options)
+        operator = Operator(api, connection, settings, options, now=now)
         working = asyncio.create_task(operator.work(stopping))
         waiting = asyncio.create_task(stopping.wait())
         _stop_on_signals(stopping)
@@ -97,8 +104,15 @@ class Operator:
     """The parts and how they hang together."""
 
     def __init__(
-        self, api: ApiServer, connection: Connection, settings: Settings, options: ClusterSettings
+        self,
+        api: ApiServer,
+        connection: Connection,
+        settings: Settings,
+        options: ClusterSettings,
+        *,
+        now: Callable[[], datetime] = now,
     ) -> None:
+        self._now = now
         self._api, self._connection, self._options = api, connection, options
         self._namespace = settings.controller_namespace
         self._leading = self._started = False
@@ -108,7 +122,6 @@ class Operator:
         self._announcer = Announcer(api=api, instance=socket.gethostname(), now=now)
         backoff = Backoff(cap=options.retry_max)
         self._objects = WorkQueue[Key](self._converge, backoff=backoff)
-        self._publishing = WorkQueue[str](self._publish, backoff=backoff)
         cluster = Cluster(api, self._metrics.wrote)
         found: dict[Key, Glimpse] = {}
         self._engine = Engine(
@@ -120,24 +133,29 @@ class Operator:
             now=now,
             expects_to_work=lambda: self._leading or not self.lease.holder,
         )
-        key_secrets: dict[Key, HeldKey | KeyProblem] = {}
-        self._keys = ClusterKeys(
-            api=api,
-            cluster=cluster,
-            namespace=self._namespace,
-            secrets=key_secrets,
-            objects=self._engine,
-            opening=lambda key: replace(key, unwrapper=self._metrics.counting(key)),
-            complain=self._complain,
-            enqueue=self._publishing.add,
-            now=now,
+        self._tending = Tending(
+            Surroundings(
+                api=api,
+                cluster=cluster,
+                objects=self._engine,
+                metrics=self._metrics,
+                announcer=self._announcer,
+                pulse=self._pulse,
+                namespace=self._namespace,
+                options=options,
+                complain=self._complain,
+                now=now,
+            )
         )
+        self._keys = self._tending.keys
         self._sharing = WorkQueue[Key](self._share, backoff=backoff)
         self._shares = Shares(
             cluster=cluster, objects=self._engine, enqueue=self._sharing.add, now=now
         )
         self._secrets = self._watch_secrets(found)
-        self._key_secrets = self._watch_key_secrets(key_secrets)
+        self._recipients = Recipients(
+            api=api, pulse=self._pulse, published=self._keys.published, objects=self._engine
+        )
 
     async def work(self, stopping: asyncio.Event) -> None:
         """Start everything in its order, and go on until cancelled.
@@ -154,12 +172,14 @@ class Operator:
             ),
             asyncio.TaskGroup() as group,
         ):
-            for watch in (self._secrets, self._key_secrets):
+            watches = (self._secrets, *self._tending.watches)
+            for watch in watches:
                 self._pulse.expect(watch.name)
                 group.create_task(watch.run())
+            group.create_task(self._recipients.keep())
             await self._own_kinds_are_there()
-            await self._secrets.synced.wait()
-            await self._key_secrets.synced.wait()
+            for watch in watches:
+                await watch.synced.wait()
             self._keys.read()
             see = {
                 SEALED_SECRETS: self._see_sealed,
@@ -179,7 +199,13 @@ class Operator:
         logger.info("at work")
         group.create_task(self._announcer.run())
         group.create_task(self._publish_all())
-        await self._make_first_key()
+        group.create_task(self._tending.live())
+        if not (why := self._tending.lacks_first()):
+            await self._keys.filled.wait()
+        else:
+            logger.error("no object can be opened: %s", why)
+        await self._sealing_keys_are_seen()
+        await self._recipients.known()
         group.create_task(self._objects.run(self._options.workers))
         group.create_task(self._sharing.run(1))
         group.create_task(self._resync())
@@ -187,18 +213,12 @@ class Operator:
 
     async def _publish_all(self) -> None:
         """Publish, once it is known what is published already."""
+        await self._sealing_keys_are_seen()
+        await self._tending.publish()
+
+    async def _sealing_keys_are_seen(self) -> None:
         await self._pulse.expect(SEALING_KEYS).wait()
         await asyncio.sleep(_MOMENT_SECONDS)  # what was listed is still on its way through kopf
-        await self._publishing.run(1)
-
-    async def _make_first_key(self) -> None:
-        while True:
-            try:
-                return await self._keys.ensure_first()
-            except SealerError as error:
-                self._metrics.failed(error.reason)
-                logger.error("%s", error)  # noqa: TRY400 - our own text says it all
-                await asyncio.sleep(_LOOK_SECONDS)
 
     async def _own_kinds_are_there(self) -> None:
         """Kopf looks for kinds once, so it is started when they are there."""
@@ -221,6 +241,7 @@ class Operator:
     async def _resync(self) -> None:
         while True:
             await asyncio.sleep(self._options.resync)
+            self._recipients.look(now=self._now())
             self._engine.look_at_all_again()
 
     async def _count(self) -> None:
@@ -240,9 +261,6 @@ class Operator:
     async def _share(self, key: Key) -> bool:
         return await self._shares.publish(key)
 
-    async def _publish(self, key_id: str) -> bool:
-        return await self._keys.publish(key_id)
-
     def _see_sealed(self, kind: str | None, item: Object) -> None:
         if kind == "DELETED":
             self._engine.lose(item)
@@ -255,6 +273,7 @@ class Operator:
 
     def _see_key(self, kind: str | None, item: Object) -> None:
         self._keys.see(item, gone=kind == "DELETED")
+        self._recipients.look(now=self._now())
 
     def converged(self, key: Key, uid: str, before: Status, after: Status) -> None:
         """The engine's listener: the status of an object changed."""
@@ -262,6 +281,8 @@ class Operator:
         about: dict[str, Any] = {"object": f"{KIND} {key}", "keys": after.keys}
         if ready is not None and ready.status:
             logger.info("opened, %s", ready.message, extra=about)
+        if after.is_exposed and after.exposed != before.exposed:
+            logger.warning("exposed by a revoked key", extra=about)
         self._announcer.transition(Subject(kind=KIND, key=key, uid=uid), before, after)
         self._shares.look_again(key)
 
@@ -279,8 +300,9 @@ class Operator:
         if self._leading:
             key = Key(self._namespace, problem.name)
             subject = Subject(kind="Secret", key=key, uid="")
-            note = f"this key is left out: {problem.error}"
-            self._announcer.tell(subject, reason=problem.error.reason, note=note, warning=True)
+            text = f"this key is left out: {problem.error}"
+            note = Note(reason=problem.error.reason, text=text, warning=True)
+            self._announcer.tell(subject, note)
 
     def _make_lease(self) -> Lease:
         return Lease(
@@ -290,7 +312,7 @@ class Operator:
             identity=f"{socket.gethostname()}-{secrets.token_hex(4)}",
             duration=self._options.lease_duration,
             clock=time.monotonic,
-            now=now,
+            now=now,  # the real time, whatever ours is: by its change others see that we live
         )
 
     def _watch_secrets(self, found: dict[Key, Glimpse]) -> Watch[Glimpse]:
@@ -306,30 +328,12 @@ class Operator:
             cache=found,
         )
 
-    def _watch_key_secrets(
-        self, found: dict[Key, HeldKey | KeyProblem]
-    ) -> Watch[HeldKey | KeyProblem]:
-        def changed(*_: object) -> None:
-            if self._key_secrets.synced.is_set():
-                self._keys.read()
-
-        return Watch(
-            name="unsealing keys",
-            api=self._api,
-            path=f"/api/v1/namespaces/{quote(self._namespace)}/secrets",
-            labels=f"{KEY_LABEL}=true",
-            read=read_key,
-            changed=changed,
-            pulse=self._pulse,
-            cache=found,
-        )
-
     def _not_ready(self) -> list[str]:
         if not self._started:
             return ["starting: waiting for the API server and the CRDs"]
         troubles = [f"the watch of {name} is cut off" for name in self._pulse.disconnected()]
         if not self._keys.keyring.keys:
-            troubles.append("there is no unsealing key")
+            troubles.append(self._tending.lacks_first() or "there is no unsealing key")
         if not self._leading and not self.lease.holder:
             troubles.append("nobody works yet")
         return troubles
@@ -338,7 +342,8 @@ class Operator:
         ready = [known.status.condition(READY) for known in self._engine.known.values()]
         return Snapshot(
             objects=[(item.reason, item.status) if item else ("", False) for item in ready],
-            keys=[str(key.record.state) for key in self._keys.keyring.keys],
+            exposed=self._engine.exposed,
+            keys=list(self._tending.numbers()),
             key_problems=len(self._keys.problems),
             depth=self._objects.depth,
             retries=self._objects.retries,

@@ -16,6 +16,7 @@ from typing import Any, Protocol
 from controller.apiserver import Rejected
 from controller.cluster import Changed, Cluster
 from controller.live import Glimpse, glimpsed, read_live
+from controller.offering import Offering, Others
 from controller.reconcile import Observed, Plan, conclude, is_done, outline, plan
 from controller.settings import Settings
 from controller.status import READY, Ref, Status, Written, failed
@@ -76,6 +77,8 @@ class Engine:
         enqueue: puts a key into the queue that calls `converge`.
         now: the time, UTC.
         keyring: what opens; replaced by `use`.
+        offering: registered keys that are not the cluster's own; replaced by `offer`.
+        namespaces: labels of the namespaces by name, as far as anybody asked for them.
         expects_to_work: whether what is seen will be worked on here and soon, and so is kept.
         changes: how often an object came, went or changed.
     """
@@ -87,6 +90,8 @@ class Engine:
     listener: Listener
     now: Callable[[], datetime]
     keyring: Keyring = field(default_factory=Keyring)
+    offering: Offering = field(default_factory=Offering)
+    namespaces: dict[Key, Mapping[str, str]] = field(default_factory=dict)
     known: dict[Key, Known] = field(default_factory=dict)
     shared: dict[Key, Live] = field(default_factory=dict)
     expects_to_work: Callable[[], bool] = field(default=lambda: True)
@@ -95,6 +100,11 @@ class Engine:
     def sealed_to(self, key_id: str) -> int:
         """How many objects are sealed to a key."""
         return sum(key_id in _key_ids(known.sealed) for known in self.known.values())
+
+    @property
+    def exposed(self) -> int:
+        """How many objects hold values that somebody may know who has a revoked key."""
+        return sum(known.status.is_exposed for known in self.known.values())
 
     def opened(self, key: Key) -> bool | None:
         """Whether a SealedSecret is open; None where there is none, or nobody has looked yet."""
@@ -160,6 +170,21 @@ class Engine:
         self.keyring = keyring
         self.look_at_all_again()
 
+    def offer(self, offering: Offering) -> None:
+        """Offer data keys to these from now on, and take those for leaked that are said to be."""
+        if offering != self.offering:
+            self.offering = offering
+            self.look_at_all_again()
+
+    def namespace_changed(
+        self, namespace: Key, old: Mapping[str, str] | None, new: Mapping[str, str] | None
+    ) -> None:
+        """Take note of the labels of a namespace."""
+        if self.offering.others(old) != self.offering.others(new):
+            for key in self.known:
+                if key.namespace == namespace.name:
+                    self.enqueue(key)
+
     async def converge(self, key: Key) -> bool:
         """Make what an object asks for true, and say so in its status.
 
@@ -189,7 +214,7 @@ class Engine:
             return False
 
     async def _converge(self, key: Key, known: Known, item: Object) -> bool:
-        observed = _observed(item, key)
+        observed = replace(_observed(item, key), others=self._others(key))
         try:
             observed, decided, written = await self._carry_out(observed)
             status, error = conclude(decided, written, observed.live), decided.error
@@ -265,8 +290,12 @@ class Engine:
             generation=known.generation,
             status=known.status,
             live=live,
+            others=self._others(key),
         )
         return is_done(observed, self.keyring, self.settings, sealed=known.sealed)
+
+    def _others(self, key: Key) -> Others:
+        return self.offering.others(self.namespaces.get(Key("", key.namespace)))
 
 
 def _known(item: Object, key: Key) -> Known:

@@ -36,6 +36,11 @@ def glimpse(item: Object) -> Glimpse:
     return Glimpse(metadata["uid"], metadata["resourceVersion"])
 
 
+def labels_of(item: Object) -> Mapping[str, str]:
+    """Read the labels of an object, and nothing else."""
+    return dict(item["metadata"].get("labels") or {})
+
+
 def glimpsed(ref: Ref, seen: Glimpse) -> Live:
     """A live object of which only the metadata is known."""
     return Live(ref=ref, uid=seen.uid, resource_version=seen.resource_version)

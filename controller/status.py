@@ -19,6 +19,7 @@ from sealer.manifests.writing import Quoted
 
 READY = "Ready"
 STALLED = "Stalled"
+EXPOSED = "Exposed"
 _MAX_MESSAGE = 1024
 """Longest message in a condition, in characters: conditions are for reading, and etcd is shared."""
 
@@ -88,6 +89,7 @@ class Status:
         keys: ids of the keys that opened the object.
         written: the objects made from it, the Secret first.
         rewrapped: entry id to data keys wrapped to newer keys, to be copied into the manifest.
+        exposed: entry id to the revoked key that it was seen under, until the entry is gone.
     """
 
     observed_generation: int = -1
@@ -95,6 +97,7 @@ class Status:
     keys: tuple[str, ...] = ()
     written: tuple[Written, ...] = ()
     rewrapped: Mapping[str, tuple[Recipient, ...]] = field(default_factory=dict)
+    exposed: Mapping[str, str] = field(default_factory=dict)
 
     @classmethod
     def read(cls, document: object, *, namespace: str) -> Status:
@@ -112,6 +115,7 @@ class Status:
                     name: tuple(Recipient.read(item) for item in rewrapped.entries(name))
                     for name in rewrapped.names()
                 },
+                exposed=fields.texts("exposed"),
             )
         except MalformedInput:
             return cls()
@@ -131,6 +135,8 @@ class Status:
                 entry: [recipient.to_manifest() for recipient in recipients]
                 for entry, recipients in self.rewrapped.items()
             }
+        if self.exposed:
+            status["exposed"] = {entry: Quoted(key) for entry, key in self.exposed.items()}
         return status
 
     def condition(self, type_: str) -> Condition | None:
@@ -142,6 +148,12 @@ class Status:
         """Whether the object was open and true at the observed generation."""
         ready = self.condition(READY)
         return ready is not None and ready.status
+
+    @property
+    def is_exposed(self) -> bool:
+        """Whether somebody may know values of the object who has a revoked key."""
+        condition = self.condition(EXPOSED)
+        return condition is not None and condition.status
 
     def outline(self) -> Status:
         """What is looked at again: without the data keys that are offered."""
@@ -194,6 +206,7 @@ def opened(previous: Status, *, generation: int, message: str, now: datetime) ->
                 message=message,
                 observed_generation=generation,
             ),
+            *_exposure(previous),
             now=now,
         ),
         observed_generation=generation,
@@ -217,14 +230,25 @@ def failed(previous: Status, error: SealerError, *, generation: int, now: dateti
     conditions = [ready]
     if not isinstance(error, Unavailable):
         conditions.append(replace(ready, type=STALLED, status=True))
+    conditions += _exposure(previous)
     return replace(previous.with_conditions(*conditions, now=now), observed_generation=generation)
+
+
+def shortened(message: str) -> str:
+    """A message of at most 1024 characters."""
+    return message if len(message) <= _MAX_MESSAGE else message[: _MAX_MESSAGE - 1] + "…"
+
+
+def _exposure(previous: Status) -> list[Condition]:
+    """What leaked stays so, whether or not the object opens."""
+    condition = previous.condition(EXPOSED)
+    return [] if condition is None else [condition]
 
 
 def _message(error: SealerError) -> str:
     where = [error.file, f"key {error.key}" if error.key else ""]
     advice = f"; {error.hint}" if error.hint else ""
-    text = ": ".join([part for part in where if part] + [error.message]) + advice
-    return text if len(text) <= _MAX_MESSAGE else text[: _MAX_MESSAGE - 1] + "…"
+    return shortened(": ".join([part for part in where if part] + [error.message]) + advice)
 
 
 def _target(written: tuple[Written, ...]) -> Manifest:

@@ -9,11 +9,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
-from typing import cast
+from dataclasses import dataclass
+from typing import Any, cast
 
 from sealer.errors import InvalidManifest, UsageError
 from sealer.manifests import documents, validation
-from sealer.manifests.documents import Change, Document, Put, Value
+from sealer.manifests.documents import Change, Document, Path, Put, Value
 
 FILES = (
     "install/namespace.yaml",
@@ -21,10 +22,13 @@ FILES = (
     "crds/sharedsecrets.yaml",
     "crds/sealingkeys.yaml",
     "install/rbac.yaml",
+    "install/policy.yaml",
     "install/network.yaml",
     "install/deployment.yaml",
 )
 """The files under `schemas/`, in the order in which a cluster wants them."""
+AUDIT_POLICY = "audit-policy.yaml"
+"""The file under `schemas/` that is for the API server itself."""
 DEFAULT_NAMESPACE = "sealer-system"
 MAX_IMAGE_NAME = 255
 """Characters of an image's name without tag and digest (distribution's reference grammar)."""
@@ -38,32 +42,72 @@ _IMAGE = re.compile(
 )
 
 
-def stream(texts: Iterable[str], *, image: str, namespace: str = DEFAULT_NAMESPACE) -> str:
+def stream(
+    texts: Iterable[str],
+    *,
+    image: str,
+    namespace: str = DEFAULT_NAMESPACE,
+    first_key: bool = True,
+) -> str:
     """Return the manifests as one stream for `kubectl apply --server-side -f -`.
 
     Args:
         texts: the content of `FILES`, in that order.
         image: the controller's image, with a tag or digest if it has one.
         namespace: the controller's own, made with the rest.
+        first_key: whether the controller makes a key where there is none.
 
     Raises:
         UsageError: image or namespace is not what it must be.
     """
     _check_image(image)
     _check_namespace(namespace)
-    return "---\n".join(_placed(text, image, namespace) for text in texts)
+    wanted = _Wanted(image, namespace, first_key)
+    return "---\n".join(_placed(text, wanted) for text in texts)
 
 
-def _placed(text: str, image: str, namespace: str) -> str:
+def audit_policy(text: str, *, namespace: str = DEFAULT_NAMESPACE) -> str:
+    """Return the audit policy for an API server.
+
+    Args:
+        text: the content of `AUDIT_POLICY`.
+        namespace: the controller's own.
+
+    Raises:
+        UsageError: the namespace is not what it must be.
+    """
+    _check_namespace(namespace)
+    (document,) = documents.read(text)
+    changes = list(_audited(document, namespace))
+    return documents.apply(text, documents.edit(document, *changes))
+
+
+def _audited(document: Document, namespace: str) -> Iterator[Change]:
+    for index, rule in enumerate(cast("dict[str, Any]", document.value)["rules"]):
+        if "namespaces" in rule:
+            yield Put(("rules", index, "namespaces", 0), namespace)
+        for number, user in enumerate(rule.get("users", [])):
+            yield Put(("rules", index, "users", number), user.replace(DEFAULT_NAMESPACE, namespace))
+
+
+@dataclass(frozen=True, slots=True)
+class _Wanted:
+    image: str
+    namespace: str
+    first_key: bool
+
+
+def _placed(text: str, wanted: _Wanted) -> str:
     edits = [
         edit
         for document in documents.read(text)
-        for edit in documents.edit(document, *_changes(document, image, namespace))
+        for edit in documents.edit(document, *_changes(document, wanted))
     ]
     return documents.apply(text, edits)
 
 
-def _changes(document: Document, image: str, namespace: str) -> Iterator[Change]:
+def _changes(document: Document, wanted: _Wanted) -> Iterator[Change]:
+    namespace = wanted.namespace
     manifest = cast("dict[str, Value]", document.value)
     metadata = cast("dict[str, Value]", manifest["metadata"])
     if manifest["kind"] == "Namespace":
@@ -73,8 +117,22 @@ def _changes(document: Document, image: str, namespace: str) -> Iterator[Change]
     for index, subject in enumerate(cast("list[dict[str, Value]]", manifest.get("subjects", []))):
         if "namespace" in subject:
             yield Put(("subjects", index, "namespace"), namespace)
+    if manifest["kind"] == "ValidatingAdmissionPolicy":
+        place: Path = ("spec", "matchConditions", 0, "expression")
+        yield Put(place, _at(manifest, place).replace(DEFAULT_NAMESPACE, namespace))
     if manifest["kind"] == "Deployment":
-        yield Put(("spec", "template", "spec", "containers", 0, "image"), image)
+        container: Path = ("spec", "template", "spec", "containers", 0)
+        yield Put((*container, "image"), wanted.image)
+        if not wanted.first_key:
+            args: Path = (*container, "args")
+            yield Put(args, [*_at(manifest, args), "--no-make-first-key"])
+
+
+def _at(manifest: Value, path: Path) -> Any:  # noqa: ANN401 - our own manifests hold what they hold
+    found: Any = manifest
+    for step in path:
+        found = found[step]
+    return found
 
 
 def _check_image(image: str) -> None:

@@ -37,3 +37,11 @@ def shortfall(sealed: SealedSecret, live: Mapping[str, Any] | None) -> SealerErr
         return Refused(
             "what the cluster says of it cannot be understood", hint="`kubectl describe` it"
         )
+
+
+def remembered_exposure(live: Mapping[str, Any] | None) -> dict[str, str]:
+    """What a cluster remembers of an object: entry ids, and the revoked keys they were under."""
+    try:
+        return Fields((live or {}).get("status") or {}, "status").texts("exposed")
+    except MalformedInput:
+        return {}

@@ -12,17 +12,19 @@ import sealer
 from sealer import install
 from sealer.cli import options
 from sealer.cli.output import Destination, Terminal
+from sealer.errors import UsageError
 
 _EXAMPLES = """\
 sealer install --image registry.example/sealer:1.0 | kubectl apply --server-side -f -
 sealer install --image registry.example/sealer:1.0 -w sealer.yaml
+sealer install --image registry.example/sealer:1.0 --no-first-key -w sealer.yaml
+sealer install --audit-policy -w audit-policy.yaml
 """
 
 
 @options.command("install", examples=_EXAMPLES)
 @click.option(
     "--image",
-    required=True,
     metavar="IMAGE",
     help="The controller's image, as Containerfile builds it; best with its digest.",
 )
@@ -30,15 +32,32 @@ sealer install --image registry.example/sealer:1.0 -w sealer.yaml
     "-n",
     "--namespace",
     "--controller-namespace",
-    "namespace",
+    "controller_namespace",
     default=install.DEFAULT_NAMESPACE,
     metavar="NAMESPACE",
     help=f"The controller's own namespace; {install.DEFAULT_NAMESPACE} unless given.",
 )
+@click.option(
+    "--no-first-key",
+    is_flag=True,
+    help="Make no key where there is none: a backup is going to be restored.",
+)
+@click.option(
+    "--audit-policy",
+    is_flag=True,
+    help="Print an audit policy for API servers instead, which logs no bodies.",
+)
 @options.write
 @options.force
 def command(
-    *, image: str, namespace: str, destination: str | None, force: bool, terminal: Terminal
+    *,
+    image: str | None,
+    controller_namespace: str,
+    no_first_key: bool,
+    audit_policy: bool,
+    destination: str | None,
+    force: bool,
+    terminal: Terminal,
 ) -> None:
     """Print what installs the controller.
 
@@ -46,10 +65,19 @@ def command(
     and applying it again upgrades. Deleting the namespace deletes the unsealing keys, and
     deleting the CRDs every SealedSecret.
     """
-    folder = _schemas()
-    texts = [folder.joinpath(name).read_text(encoding="utf-8") for name in install.FILES]
-    text = install.stream(texts, image=image, namespace=namespace)
+    namespace = controller_namespace
+    if audit_policy:
+        text = install.audit_policy(_read(install.AUDIT_POLICY), namespace=namespace)
+    elif image is None:
+        raise UsageError("no image is named", hint="--image IMAGE, as Containerfile builds it")
+    else:
+        texts = [_read(name) for name in install.FILES]
+        text = install.stream(texts, image=image, namespace=namespace, first_key=not no_first_key)
     Destination(destination, force).put(text, terminal=terminal)
+
+
+def _read(name: str) -> str:
+    return _schemas().joinpath(name).read_text(encoding="utf-8")
 
 
 def _schemas() -> Traversable:

@@ -20,7 +20,7 @@ import sys
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from time import monotonic
+from time import monotonic, sleep
 from typing import TextIO, TypeVar
 
 import click
@@ -32,6 +32,7 @@ Row = Sequence[str]
 _Item = TypeVar("_Item")
 _PATIENCE_SECONDS = 1.0
 _BLINK_SECONDS = 0.1
+_LOOK_SECONDS = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +63,24 @@ class Terminal:
                 next_look = monotonic() + _BLINK_SECONDS
         if shown:
             click.echo(f"\r{' ' * len(shown)}\r", nl=False, err=True)
+
+    def waiting(self, what: str, *, seconds: float) -> Iterator[None]:
+        """Look again every half second, until that many are over; a terminal shows how many."""
+        watched = not self.quiet and is_terminal(sys.stderr)
+        started, shown = monotonic(), ""
+        try:
+            while True:
+                yield
+                waited = monotonic() - started
+                if waited >= seconds:
+                    return
+                if watched and waited >= _PATIENCE_SECONDS:
+                    shown = f"waiting for {what}: {waited:.0f} s …"
+                    click.echo(f"\r{shown}", nl=False, err=True)
+                sleep(min(_LOOK_SECONDS, seconds - waited))
+        finally:
+            if shown:
+                click.echo(f"\r{' ' * len(shown)}\r", nl=False, err=True)
 
     def agrees(self, question: str) -> bool:
         """Ask for yes or no; no where nobody is there to answer, or wants to be asked."""

@@ -46,6 +46,7 @@ COMMANDS: Mapping[str, Listed] = MappingProxyType(
             "Repositories", "Say what is sealed to which keys, since when, and what is stale."
         ),
         "diff": Listed("Repositories", "Say what changed, by object and item; never a value."),
+        "exposure": Listed("Repositories", "A key leaked: list every value that it opens."),
         "keys": Listed("Keys", "Make, renew, back up, restore and revoke keys."),
         "install": Listed("Cluster", "Print what installs the controller."),
         "completion": Listed("This program", "Print the completion script of a shell."),

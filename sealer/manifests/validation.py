@@ -47,6 +47,7 @@ _SYNC = "it marks the target of a sync, and sync and sealing would overwrite eac
 RESERVED_METADATA: Mapping[str, str] = MappingProxyType(
     {
         "sealer.dev/unsealing-key": _KEY,
+        "sealer.dev/unsealing-key-backup": "the controller would take it for the copy of a key",
         "sealer.dev/sealing-key": _KEY,
         "sealedsecrets.bitnami.com/sealed-secrets-key": _KEY,
         "sealer.dev/cluster": "it would register a cluster",

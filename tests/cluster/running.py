@@ -331,7 +331,8 @@ def cluster_key(api: ApiServer) -> SealingKey:
 
     def newest() -> SealingKey:
         items = api.request("GET", f"{GROUP}/sealingkeys").body["items"]
-        active = [item for item in items if item.get("status", {}).get("state") == "Active"]
+        own = [item for item in items if item["spec"]["role"] == "Cluster"]
+        active = [item for item in own if item.get("status", {}).get("state") == "Active"]
         assert active, "no active SealingKey"
         chosen = max(active, key=lambda item: item["status"]["ordinal"])
         return SealingKey.from_pem(chosen["spec"]["publicKey"])

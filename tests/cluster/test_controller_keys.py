@@ -186,7 +186,7 @@ def test_malformed_key_secret_is_reported_and_left_out(
 def test_same_key_twice_is_reported_and_used_once(shop: Namespace, controller: Controller) -> None:
     first = shop.api.request("GET", f"{SECRETS}/unsealing-key-1").body
     pem = base64.b64decode(first["data"]["unsealing-key.pem"]).decode()
-    secret = key_secret(UnsealingKey.from_pem(pem), ordinal=92, state="Retired")
-    with _added(shop.api, secret):
+    key = UnsealingKey.from_pem(pem)
+    with _added(shop.api, key_secret(key, ordinal=990, state="Retired")):
         eventually(lambda: controller.metric("sealer_key_problems") == 1, what="the report")
-        assert _published(shop.api, cluster_key(shop.api).id)["status"]["ordinal"] == 1
+        assert _published(shop.api, key.id)["status"]["ordinal"] == 1

@@ -146,7 +146,7 @@ def test_two_replicas_make_one_key_and_one_works(
                 each.server.wait_ready(each.ready)
             assert [each.answer("/healthz")[0] for each in pair] == [200, 200]
             listed = api.request("GET", f"{SECRETS}?labelSelector=sealer.dev/unsealing-key").body
-            assert [item["metadata"]["name"] for item in listed["items"]] == ["unsealing-key-1"]
+            assert len(listed["items"]) == 1
             shop.give("first", {"a": b"made-up-57"})
             leader, other = eventually(lambda: _leader_first(pair), what="one of them to lead")
             assert other.metric("sealer_decryptions_total") == 0

@@ -128,6 +128,7 @@ def _do_everything(api: ApiServer, controller: Controller) -> None:
         what="another look at the SharedSecret",
     )
     _change_keys(api, controller, public.id)
+    _register_a_peer(api)
     eventually(lambda: api.audit.requests(user=USER, resource="events"), what="an Event")
 
 
@@ -145,6 +146,17 @@ def _change_keys(api: ApiServer, controller: Controller, key_id: str) -> None:
         what="the wrong SealingKey to be deleted",
     )
     assert cluster_key(api).id == key_id
+
+
+def _register_a_peer(api: ApiServer) -> None:
+    """A peer that is offered something by the labels of namespaces, so that these are watched."""
+    body = sealing_key(UnsealingKey.generate().public)
+    body["spec"] |= {"role": "Peer", "namespaceSelector": {}}
+    assert api.request("POST", f"{GROUP}/sealingkeys", body).status == 201
+    eventually(
+        lambda: api.audit.requests(user=USER, verb="watch", resource="namespaces"),
+        what="the namespaces to be watched",
+    )
 
 
 @contextmanager
@@ -193,7 +205,7 @@ def _may(api: ApiServer, right: Right) -> bool:
         "group": group,
         "resource": plural,
         "subresource": sub,
-        "namespace": "" if plural == "sealingkeys" else "sealer-system",
+        "namespace": "" if plural in ("sealingkeys", "namespaces") else "sealer-system",
         "name": SERVICE_ACCOUNT if plural == "leases" and verb != "create" else "",
     }
     body = {"spec": {"user": USER, "groups": _GROUPS, "resourceAttributes": attributes}}

@@ -116,6 +116,7 @@ def _status() -> Status:
         keys=("key",),
         written=written,
         rewrapped={"a": (_RECIPIENT,)},
+        exposed={"a": "key"},
     )
 
 
@@ -139,7 +140,7 @@ def test_shared_secret_has_the_fields_that_are_read_and_written() -> None:
 
 
 def test_status_has_the_fields_that_the_controller_writes() -> None:
-    written = set(_paths(_status().to_manifest(), "rewrapped"))
+    written = set(_paths(_status().to_manifest(), "rewrapped", "exposed"))
     assert written == set(_schema_paths(_schema("sealedsecrets", "status")))
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from sealer.errors import UsageError
-from sealer.install import FILES, MAX_IMAGE_NAME, stream
+from sealer.install import AUDIT_POLICY, FILES, MAX_IMAGE_NAME, audit_policy, stream
 from sealer.manifests import documents
 
 _SCHEMAS = Path(__file__).parents[3] / "schemas"
@@ -38,6 +38,13 @@ def test_namespace_stands_wherever_there_is_one(namespace: str) -> None:
         assert metadata.get("namespace", namespace) == namespace
         if manifest["kind"] == "Namespace":
             assert metadata["name"] == namespace
+
+
+def test_controller_is_told_where_it_must_not_make_a_first_key() -> None:
+    plain, without = (stream(_TEXTS, image="sealer", first_key=made) for made in (True, False))
+    args = "args: [--log-format=json]"
+    assert without == plain.replace(args, 'args: [--log-format=json, "--no-make-first-key"]')
+    assert without != plain
 
 
 @pytest.mark.parametrize(
@@ -96,3 +103,27 @@ def test_what_is_no_namespace_is_refused(namespace: str) -> None:
 def test_namespace_that_others_use_is_refused(namespace: str) -> None:
     with pytest.raises(UsageError, match="needs a namespace of its own"):
         stream(_TEXTS, image="sealer", namespace=namespace)
+
+
+_AUDIT = (_SCHEMAS / AUDIT_POLICY).read_text()
+
+
+def test_audit_policy_comes_out_byte_for_byte() -> None:
+    assert audit_policy(_AUDIT) == _AUDIT
+
+
+def test_audit_policy_is_about_the_namespace_that_is_named() -> None:
+    text = audit_policy(_AUDIT, namespace="sealed")
+    assert text == _AUDIT.replace("sealer-system", "sealed")
+    with pytest.raises(UsageError, match="a namespace of its own"):
+        audit_policy(_AUDIT, namespace="default")
+
+
+def test_audit_policy_never_logs_a_body() -> None:
+    (document,) = documents.read(_AUDIT)
+    assert isinstance(document.value, dict)
+    rules = document.value["rules"]
+    assert isinstance(rules, list)
+    levels = [rule["level"] for rule in rules if isinstance(rule, dict)]
+    assert set(levels) == {"None", "Metadata"}
+    assert len(levels) == len(rules)
