@@ -8,17 +8,27 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 from queue import Empty, SimpleQueue
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar, cast
 
 import click
 
 from controller.logs import LogFormat
-from controller.settings import ClusterSettings, Settings, read_cutoff, read_duration
+from controller.settings import (
+    BitnamiSettings,
+    ClusterSettings,
+    Settings,
+    read_cutoff,
+    read_duration,
+)
 from sealer.crypto.scope import Scope
 from sealer.errors import SealerError
 
+if TYPE_CHECKING:
+    from datetime import timedelta
+
 _INTERVAL_SECONDS = 1.0
 _DEFAULTS = ClusterSettings()
+_BITNAMI = BitnamiSettings()
 _LEVELS = ("debug", "info", "warning", "error")
 T = TypeVar("T")
 
@@ -153,6 +163,32 @@ def _read_by(
 )
 @click.option("--context", default="", help="Context of the kubeconfig; else its current one.")
 @click.option(
+    "--serve-bitnami",
+    is_flag=True,
+    help="Open the SealedSecrets of sealed-secrets too, with its keys, and answer kubeseal.",
+)
+@click.option(
+    "--bitnami-listen", default=_BITNAMI.listen, help="HOST:PORT of the endpoints for kubeseal."
+)
+@click.option(
+    "--bitnami-key-namespace",
+    default=_BITNAMI.key_namespace,
+    help="Where the key Secrets of sealed-secrets are; else the controller's own namespace.",
+)
+@click.option(
+    "--bitnami-key-renew-period",
+    metavar="DURATION",
+    callback=_read_by(read_duration),
+    default="0",
+    help="Age, such as 720h, at which another key of sealed-secrets is made; 0 for never.",
+)
+@click.option(
+    "--bitnami-rate-limit",
+    type=click.FloatRange(min=0.01),
+    default=_BITNAMI.rate,
+    help="Objects that kubeseal may ask about in a second, from all callers together.",
+)
+@click.option(
     "--log-format",
     type=click.Choice([str(form) for form in LogFormat]),
     default=str(LogFormat.TEXT),
@@ -207,14 +243,27 @@ def _in_cluster(
     from controller import clustered, logs  # noqa: PLC0415 - same
 
     logs.start(LogFormat(log_format), log_level)
+    bitnami = _bitnami(options)
+    cluster = ClusterSettings(**options, bitnami=bitnami)  # type: ignore[arg-type]
     try:
-        asyncio.run(clustered.run(settings, ClusterSettings(**options)))  # type: ignore[arg-type]
+        asyncio.run(clustered.run(settings, cluster))
     except SealerError:
         raise
     except Exception:
         # By the log, which shows its type and place: its text could be anything.
         logging.getLogger(__name__).exception("ended by an error that nobody expected")
         sys.exit(1)
+
+
+def _bitnami(options: dict[str, object]) -> BitnamiSettings | None:
+    served, period = options.pop("serve_bitnami"), options.pop("bitnami_key_renew_period")
+    settings = BitnamiSettings(
+        listen=str(options.pop("bitnami_listen")),
+        key_namespace=str(options.pop("bitnami_key_namespace")),
+        key_renew_period=cast("timedelta", period).total_seconds(),
+        rate=float(str(options.pop("bitnami_rate_limit"))),
+    )
+    return settings if served else None
 
 
 def _embedded(

@@ -36,6 +36,7 @@ class Subject:
     kind: str
     key: Key
     uid: str
+    api_version: str = API_VERSION
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,6 +89,12 @@ class Announcer:
         if not self._waiting.full():
             self._waiting.put_nowait(self._event(subject, note))
 
+    def left_out(self, secret: Key, error: SealerError) -> None:
+        """Tell that a key Secret cannot be used."""
+        text = f"this key is left out: {error}"
+        note = Note(reason=error.reason, text=text, warning=True)
+        self.tell(Subject(kind="Secret", key=secret, uid=""), note)
+
     async def run(self) -> None:
         """Send what is told, until cancelled."""
         while True:
@@ -114,7 +121,7 @@ def _event(subject: Subject, note: Note, name: str) -> dict[str, Any]:
     namespace = subject.key.namespace or "default"
     stem = subject.key.name[:_MOST_NAME].rstrip("-.")
     regarding = {
-        "apiVersion": API_VERSION,
+        "apiVersion": subject.api_version,
         "kind": subject.kind,
         "name": subject.key.name,
         "uid": subject.uid,

@@ -135,8 +135,8 @@ class ApiServer:
             ) as response:
                 if response.status not in OK:
                     answer = Answer(response.status, _parse(await response.read()))
-                    if response.status == GONE:
-                        raise TooOld
+                    if response.status in (GONE, NOT_FOUND):
+                        raise TooOld  # a list shows what there is, also that there is no such kind
                     raise answer.error(f"to watch {path}")
                 yield _lines(response.content)
         except (aiohttp.ClientError, TimeoutError, OSError) as error:

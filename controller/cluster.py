@@ -35,9 +35,11 @@ from controller.targets import (
     owned_manifest,
 )
 from controller.watching import Key
+from sealer.manifests import bitnami
 from sealer.manifests.models import API_VERSION, Manifest
 
 GROUP_PATH = f"/apis/{API_VERSION}"
+BITNAMI_PATH = f"/apis/{bitnami.API_VERSION}"
 SEALED_SECRETS = "sealedsecrets"
 SHARED_SECRETS = "sharedsecrets"
 SEALING_KEYS = "sealingkeys"
@@ -92,10 +94,22 @@ class Cluster:
         Raises:
             ClusterError, Rejected: it cannot be read.
         """
-        answer = await self.api.request("GET", sealed_path(key))
+        return await self.read(sealed_path(key), f"SealedSecret {key}")
+
+    async def read(self, path: str, what: str) -> Object | None:
+        """An object as it is, or None where there is none.
+
+        Args:
+            path: where it stands.
+            what: what it is called.
+
+        Raises:
+            ClusterError, Rejected: it cannot be read.
+        """
+        answer = await self.api.request("GET", path)
         if answer.status == NOT_FOUND:
             return None
-        _check(answer, f"to read SealedSecret {key}")
+        _check(answer, f"to read {what}")
         body: Object = answer.body
         return body
 
@@ -137,9 +151,22 @@ class Cluster:
             Changed: it is not at that version any more, or gone.
             ClusterError, Rejected: it cannot be written.
         """
+        found = await self.patch_status(path_of(ref), str(ref), version, status, accept=accept)
+        self.wrote(ref.kind, "status")
+        return found
+
+    async def patch_status(
+        self, path: str, what: str, version: str, status: Manifest, *, accept: str = METADATA
+    ) -> Object:
+        """Replace the status of any object that is still at a version; what it is then.
+
+        Raises:
+            Changed: it is not at that version any more, or gone.
+            ClusterError, Rejected: it cannot be written.
+        """
         answer = await self.api.request(
             "PATCH",
-            f"{path_of(ref)}/status",
+            f"{path}/status",
             status_patch(version, status),
             content_type=JSON_PATCH,
             accept=accept,
@@ -147,8 +174,7 @@ class Cluster:
         )
         if answer.status in (CONFLICT, NOT_FOUND):
             raise Changed
-        _check(answer, f"to write the status of {ref}")
-        self.wrote(ref.kind, "status")
+        _check(answer, f"to write the status of {what}")
         body: Object = answer.body
         return body
 

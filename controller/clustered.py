@@ -14,17 +14,22 @@ import signal
 import socket
 import time
 from collections.abc import Callable
+from contextlib import nullcontext
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
 from controller import handlers
-from controller.announcing import Announcer, Note, Subject
+from controller.announcing import Announcer, Subject
 from controller.apiserver import ApiServer
-from controller.cluster import GROUP_PATH, SEALED_SECRETS, SEALING_KEYS, SHARED_SECRETS, Cluster
-from controller.connection import Connection, from_kubeconfig, in_pod
-from controller.engine import Engine, Object
+from controller.bitnami_keys import BitnamiKeys
+from controller.bitnami_objects import BitnamiObjects
+from controller.bitnami_serving import BitnamiServing
+from controller.cluster import SEALED_SECRETS, SEALING_KEYS, SHARED_SECRETS, Cluster
+from controller.connection import Connection, connect
+from controller.converging import Object
+from controller.engine import Engine
+from controller.kinds import own_kinds_are_there, tell_of_unserved
 from controller.lease import Lease
 from controller.live import Glimpse, glimpse
 from controller.liveness import Pulse
@@ -32,7 +37,7 @@ from controller.metrics import Metrics, Snapshot
 from controller.recipients import Recipients
 from controller.reconcile import KIND
 from controller.server import serving
-from controller.settings import ClusterSettings, Settings
+from controller.settings import BitnamiSettings, ClusterSettings, Settings
 from controller.shares import Shares
 from controller.status import READY, Status
 from controller.targets import TARGET_LABEL
@@ -43,7 +48,6 @@ from sealer.errors import SealerError
 from sealer.key_secrets import KeyProblem
 
 _LEASE = "sealer-controller"
-_KINDS = frozenset({SEALED_SECRETS, SHARED_SECRETS, SEALING_KEYS})
 _MOMENT_SECONDS = 0.1
 _LOOK_SECONDS = 1.0
 """Between two looks for something that is not there yet, or that is still changing."""
@@ -54,18 +58,6 @@ logger = logging.getLogger(__name__)
 def now() -> datetime:
     """The time, UTC."""
     return datetime.now(UTC)
-
-
-def connect(options: ClusterSettings) -> Connection:
-    """The way to the API server.
-
-    Raises:
-        ClusterError, FileError, UsageError: there is none.
-    """
-    if options.kubeconfig is None and (pod := in_pod(os.environ)) is not None:
-        return pod
-    default = os.environ.get("KUBECONFIG") or Path.home() / ".kube" / "config"
-    return from_kubeconfig(Path(options.kubeconfig or default), context=options.context)
 
 
 async def run(
@@ -82,7 +74,7 @@ async def run(
         SealerError: something without which nothing works.
     """
     stopping = asyncio.Event()
-    connection = connect(options)
+    connection = connect(os.environ, kubeconfig=options.kubeconfig, context=options.context)
     async with connection.session() as session:
         api = ApiServer(session, connection.server)
         operator = Operator(api, connection, settings, options, now=now)
@@ -95,7 +87,7 @@ async def run(
             for task in (working, waiting):
                 task.cancel()
             await asyncio.wait({working, waiting})
-            await operator.lease.release()
+            await operator.close()
         if not working.cancelled() and (error := working.exception()) is not None:
             raise _first(error)
 
@@ -113,7 +105,8 @@ class Operator:
         now: Callable[[], datetime] = now,
     ) -> None:
         self._now = now
-        self._api, self._connection, self._options = api, connection, options
+        self._api, self._connection = api, connection
+        self._settings, self._options = settings, options
         self._namespace = settings.controller_namespace
         self._leading = self._started = False
         self._pulse = Pulse(time.monotonic)
@@ -152,6 +145,12 @@ class Operator:
         self._shares = Shares(
             cluster=cluster, objects=self._engine, enqueue=self._sharing.add, now=now
         )
+        served = options.bitnami
+        self._bitnami = self._serve_bitnami(served, cluster, found) if served else None
+        self._all_objects = (
+            self._engine,
+            *((self._bitnami.objects.engine,) if self._bitnami else ()),
+        )
         self._secrets = self._watch_secrets(found)
         self._recipients = Recipients(
             api=api, pulse=self._pulse, published=self._keys.published, objects=self._engine
@@ -170,14 +169,17 @@ class Operator:
                 ready=self._not_ready,
                 metrics=self._metrics.text,
             ),
+            self._bitnami.endpoints() if self._bitnami else nullcontext(),
             asyncio.TaskGroup() as group,
         ):
             watches = (self._secrets, *self._tending.watches)
+            if self._bitnami:
+                group.create_task(self._bitnami.keys.run())
             for watch in watches:
                 self._pulse.expect(watch.name)
                 group.create_task(watch.run())
             group.create_task(self._recipients.keep())
-            await self._own_kinds_are_there()
+            await own_kinds_are_there(self._api)
             for watch in watches:
                 await watch.synced.wait()
             self._keys.read()
@@ -194,11 +196,24 @@ class Operator:
                 group.create_task(self.lease.keep())
             await self._lead(group)
 
+    async def close(self) -> None:
+        """Write down what is only in memory, and let another one work."""
+        if self._bitnami and self._leading:
+            await self._bitnami.objects.close()
+        await self.lease.release()
+
     async def _lead(self, group: asyncio.TaskGroup) -> None:
         self._leading = True
         logger.info("at work")
+        for key, error in self._key_problems():  # found before it was for us to tell
+            self._announcer.left_out(key, error)
         group.create_task(self._announcer.run())
         group.create_task(self._publish_all())
+        if self._bitnami:
+            group.create_task(self._bitnami.renew())
+            group.create_task(self._bitnami.open(self._options.workers))
+        else:
+            group.create_task(tell_of_unserved(self._api))
         group.create_task(self._tending.live())
         if not (why := self._tending.lacks_first()):
             await self._keys.filled.wait()
@@ -220,29 +235,12 @@ class Operator:
         await self._pulse.expect(SEALING_KEYS).wait()
         await asyncio.sleep(_MOMENT_SECONDS)  # what was listed is still on its way through kopf
 
-    async def _own_kinds_are_there(self) -> None:
-        """Kopf looks for kinds once, so it is started when they are there."""
-        told = False
-        while True:
-            try:
-                answer = await self._api.request("GET", GROUP_PATH)
-                listed = answer.body.get("resources") if answer.ok else ()
-                missing = _KINDS - {item["name"] for item in listed or ()}
-            except SealerError as error:
-                logger.warning("%s", error)
-            else:
-                if not missing:
-                    return
-                if not told:
-                    logger.warning("waiting for the CRDs of %s", ", ".join(sorted(missing)))
-                told = True
-            await asyncio.sleep(_LOOK_SECONDS)
-
     async def _resync(self) -> None:
         while True:
             await asyncio.sleep(self._options.resync)
             self._recipients.look(now=self._now())
-            self._engine.look_at_all_again()
+            for objects in self._all_objects:
+                objects.look_at_all_again()
 
     async def _count(self) -> None:
         """Publish how many objects are sealed to a key, once they have been quiet for a while."""
@@ -293,16 +291,16 @@ class Operator:
         error.obj = ""
         logger.warning("%s", error, extra=about)
 
-    def _complain(self, problem: KeyProblem) -> None:
+    def _complain(self, problem: KeyProblem, *, namespace: str = "") -> None:
+        key = Key(namespace or self._namespace, problem.name)
         self._metrics.failed(problem.error.reason)
-        about = {"object": f"Secret {self._namespace}/{problem.name}"}
-        logger.error("this key is left out: %s", problem.error, extra=about)
+        logger.error("this key is left out: %s", problem.error, extra={"object": f"Secret {key}"})
         if self._leading:
-            key = Key(self._namespace, problem.name)
-            subject = Subject(kind="Secret", key=key, uid="")
-            text = f"this key is left out: {problem.error}"
-            note = Note(reason=problem.error.reason, text=text, warning=True)
-            self._announcer.tell(subject, note)
+            self._announcer.left_out(key, problem.error)
+
+    def _key_problems(self) -> list[tuple[Key, SealerError]]:
+        theirs = self._bitnami.key_problems() if self._bitnami else []
+        return [(Key(self._namespace, it.name), it.error) for it in self._keys.problems] + theirs
 
     def _make_lease(self) -> Lease:
         return Lease(
@@ -315,23 +313,61 @@ class Operator:
             now=now,  # the real time, whatever ours is: by its change others see that we live
         )
 
+    def _secret_changed(self, key: Key, old: Glimpse | None, new: Glimpse | None) -> None:
+        if not self._bitnami:
+            self._engine.secret_changed(key, old, new)
+            return
+        for objects in self._all_objects:  # what one of them wrote is news for the other one
+            objects.look_again(key)
+
     def _watch_secrets(self, found: dict[Key, Glimpse]) -> Watch[Glimpse]:
         return Watch(
             name="secrets",
             api=self._api,
             path="/api/v1/secrets",
-            labels=f"{TARGET_LABEL}=true",
+            # Theirs carry no label, and must stay as they are.
+            labels="" if self._bitnami else f"{TARGET_LABEL}=true",
             metadata_only=True,
             read=glimpse,
-            changed=self._engine.secret_changed,
+            changed=self._secret_changed,
             pulse=self._pulse,
             cache=found,
+        )
+
+    def _serve_bitnami(
+        self, settings: BitnamiSettings, cluster: Cluster, secrets: dict[Key, Glimpse]
+    ) -> BitnamiServing:
+        keys = BitnamiKeys(
+            api=self._api,
+            namespace=settings.key_namespace or self._namespace,
+            pulse=self._pulse,
+            changed=lambda: objects.use(keys.keyring.keys),
+            complain=lambda problem: self._complain(problem, namespace=keys.namespace),
+        )
+        objects = BitnamiObjects(
+            cluster=cluster,
+            settings=self._settings,
+            secrets=secrets,
+            backoff=Backoff(cap=self._options.retry_max),
+            pulse=self._pulse,
+            metrics=self._metrics,
+            announcer=self._announcer,
+            now=self._now,
+        )
+        return BitnamiServing(
+            keys=keys,
+            objects=objects,
+            cluster=cluster,
+            settings=settings,
+            native=self._keys.newest,
+            now=self._now,
         )
 
     def _not_ready(self) -> list[str]:
         if not self._started:
             return ["starting: waiting for the API server and the CRDs"]
         troubles = [f"the watch of {name} is cut off" for name in self._pulse.disconnected()]
+        troubles += self._bitnami.troubles() if self._bitnami else []
         if not self._keys.keyring.keys:
             troubles.append(self._tending.lacks_first() or "there is no unsealing key")
         if not self._leading and not self.lease.holder:
@@ -339,14 +375,17 @@ class Operator:
         return troubles
 
     def _snapshot(self) -> Snapshot:
-        ready = [known.status.condition(READY) for known in self._engine.known.values()]
+        states = [objects.states() for objects in self._all_objects]
+        queues = [self._objects, *((self._bitnami.objects.queue,) if self._bitnami else ())]
         return Snapshot(
-            objects=[(item.reason, item.status) if item else ("", False) for item in ready],
+            objects=states[0],
             exposed=self._engine.exposed,
+            bitnami_objects=[state for each in states[1:] for state in each],
             keys=list(self._tending.numbers()),
-            key_problems=len(self._keys.problems),
-            depth=self._objects.depth,
-            retries=self._objects.retries,
+            bitnami_keys=self._bitnami.key_states() if self._bitnami else (),
+            key_problems=len(self._key_problems()),
+            depth=sum(queue.depth for queue in queues),
+            retries=sum(queue.retries for queue in queues),
             leader=self._leading,
             disconnected=self._pulse.disconnected(),
         )

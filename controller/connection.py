@@ -83,6 +83,23 @@ class Connection:
         )
 
 
+def connect(environment: Mapping[str, str], *, kubeconfig: Path | None, context: str) -> Connection:
+    """The way to the API server.
+
+    Args:
+        environment: that of the process.
+        kubeconfig: None for a pod's service account, and outside of one kubectl's default.
+        context: which of its contexts; empty for the current one.
+
+    Raises:
+        ClusterError, FileError, UsageError: there is none.
+    """
+    if kubeconfig is None and (pod := in_pod(environment)) is not None:
+        return pod
+    default = environment.get("KUBECONFIG") or Path.home() / ".kube" / "config"
+    return from_kubeconfig(Path(kubeconfig or default), context=context)
+
+
 def in_pod(environment: Mapping[str, str]) -> Connection | None:
     """The connection of a pod, or None outside of one.
 

@@ -94,6 +94,10 @@ class ClusterKeys:
             self._use_keys(before)
         self._look_again()
 
+    def newest(self) -> HeldKey | None:
+        """The key to seal to, as it is now."""
+        return self.keyring.newest()
+
     def see(self, item: Object, *, gone: bool) -> None:
         """Take note of a SealingKey."""
         name = item["metadata"]["name"]

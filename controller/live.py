@@ -13,11 +13,15 @@ from typing import Any, Final
 from controller.status import Ref
 from controller.targets import Live, Owner
 from sealer.errors import ClusterError
-from sealer.manifests.models import API_VERSION, Manifest, SharedSecret
+from sealer.manifests import bitnami
+from sealer.manifests.fields import Fields
+from sealer.manifests.models import API_VERSION, Manifest, Metadata, SharedSecret
 from sealer.plaintext import read_secret
 
 FIELD_MANAGER: Final = "sealer"
 """What our writes are called in `managedFields`."""
+
+_OWNERS: Final = frozenset({API_VERSION, bitnami.API_VERSION})
 
 Object = Mapping[str, Any]
 
@@ -80,10 +84,11 @@ def read_live(ref: Ref, item: Object) -> Live:
         shared=None if is_secret else SharedSecret.read(item),
         kept=_kept(metadata),
         owned_by=frozenset(
-            Owner(each["kind"], each["name"], each["uid"])
+            Owner(each["kind"], each["name"], each["uid"], each["apiVersion"])
             for each in metadata.get("ownerReferences") or ()
-            if each["apiVersion"] == API_VERSION
+            if each["apiVersion"] in _OWNERS
         ),
+        metadata=Metadata.read(Fields(item, "")),
     )
 
 

@@ -48,6 +48,10 @@ class Pulse:
         """The watch was cut off or could not connect, and tries again."""
         self._beats[name] = _Beat(self.clock(), connected=False)
 
+    def forget(self, name: str) -> None:
+        """The watch has nothing to watch, until it is heard of again."""
+        self._beats.pop(name, None)
+
     def is_connected(self, name: str) -> bool:
         """Whether a watch is connected."""
         return name in self._beats and self._beats[name].connected

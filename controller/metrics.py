@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections import Counter as Count
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 
 from prometheus_client import CollectorRegistry, Counter, ProcessCollector, generate_latest
 from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
+from sealer.crypto.bitnami import PrivateKey
 from sealer.crypto.keys import Unwrapper
 from sealer.keyring import HeldKey
 
@@ -40,8 +41,10 @@ class Snapshot:
     Attributes:
         objects: reason of the Ready condition (empty for none yet) and whether it is true, of each.
         exposed: objects with values that somebody may know who has a revoked key.
+        bitnami_objects: as `objects`, of the condition Synced of SealedSecrets of sealed-secrets.
         keys: what there is to say of each key.
-        key_problems: key Secrets that cannot be used.
+        bitnami_keys: state of each key of sealed-secrets.
+        key_problems: key Secrets that cannot be used, of both kinds.
         depth: objects whose turn has come.
         retries: tries that were put off, since the start.
         leader: whether this replica is the one that works.
@@ -50,7 +53,9 @@ class Snapshot:
 
     objects: Iterable[tuple[str, bool]]
     exposed: int
+    bitnami_objects: Iterable[tuple[str, bool]]
     keys: Sequence[KeyNumbers]
+    bitnami_keys: Iterable[str]
     key_problems: int
     depth: int
     retries: int
@@ -68,6 +73,11 @@ class Metrics:
         self.decryptions = Counter(
             "sealer_decryptions_total",
             "Data keys unwrapped with an unsealing key.",
+            registry=self._registry,
+        )
+        self.rsa_decryptions = Counter(
+            "sealer_bitnami_decryptions_total",
+            "RSA operations with keys of sealed-secrets to open objects.",
             registry=self._registry,
         )
         self._writes = Counter(
@@ -95,6 +105,11 @@ class Metrics:
         """What opens with a key and counts each time."""
         return _Counted(key.unwrapper, self.decryptions)
 
+    def counting_rsa(self, key: PrivateKey) -> PrivateKey:
+        """A key of sealed-secrets that counts each time it opens, or tries to."""
+        parts = {each.name: getattr(key, each.name) for each in fields(key)}
+        return _CountedRsa(**parts, counter=self.rsa_decryptions)
+
     def text(self) -> bytes:
         """Everything, in Prometheus' text format."""
         return generate_latest(self._registry)
@@ -114,6 +129,15 @@ class _Counted:
         return self.inner.unwrap(wrapped, info=info)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _CountedRsa(PrivateKey):
+    counter: Counter = field(repr=False)
+
+    def unwrap(self, wrapped: bytes, *, label: bytes) -> bytes:
+        self.counter.inc()
+        return PrivateKey.unwrap(self, wrapped, label=label)
+
+
 class _Gauges(Collector):
     def __init__(self, snapshot: Callable[[], Snapshot]) -> None:
         self._snapshot = snapshot
@@ -125,17 +149,28 @@ class _Gauges(Collector):
             "SealedSecrets by their Ready condition.",
             labels=["ready", "reason"],
         )
-        for (reason, ready), number in Count(now.objects).items():
-            objects.add_metric([str(ready).lower(), reason], number)
+        bitnami = GaugeMetricFamily(
+            "sealer_bitnami_objects",
+            "SealedSecrets of sealed-secrets by their Synced condition.",
+            labels=["synced", "reason"],
+        )
+        for family, counted in ((objects, now.objects), (bitnami, now.bitnami_objects)):
+            for (reason, ready), number in Count(counted).items():
+                family.add_metric([str(ready).lower(), reason], number)
         keys = GaugeMetricFamily("sealer_keys", "Unsealing keys by state.", labels=["state"])
-        for state, number in Count(key.state for key in now.keys).items():
-            keys.add_metric([state], number)
+        rsa_keys = GaugeMetricFamily(
+            "sealer_bitnami_keys", "Keys of sealed-secrets by state.", labels=["state"]
+        )
+        states = [key.state for key in now.keys]
+        for family, found in ((keys, states), (rsa_keys, now.bitnami_keys)):
+            for state, number in Count(found).items():
+                family.add_metric([state], number)
         cut_off = GaugeMetricFamily(
             "sealer_watch_disconnected", "Watches that are cut off.", labels=["watch"]
         )
         for name in now.disconnected:
             cut_off.add_metric([name], 1)
-        yield from (objects, keys, *_of_keys(now.keys), cut_off)
+        yield from (objects, bitnami, keys, rsa_keys, *_of_keys(now.keys), cut_off)
         yield _gauge(
             "sealer_objects_exposed",
             "SealedSecrets with values that were sealed to a revoked key.",

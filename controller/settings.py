@@ -43,6 +43,23 @@ class Settings:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class BitnamiSettings:
+    """Settings of serving the SealedSecrets of sealed-secrets.
+
+    Attributes:
+        listen: `HOST:PORT` of kubeseal's endpoints.
+        key_namespace: where the key Secrets are; empty for the controller's own namespace.
+        key_renew_period: seconds after which another key is made; 0 for never, not even a first.
+        rate: requests about objects in a second, from all callers together.
+    """
+
+    listen: str = ":8081"
+    key_namespace: str = ""
+    key_renew_period: float = 0.0
+    rate: float = 20.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ClusterSettings:
     """Settings of the operator in a cluster, besides those of the core. Times are in seconds.
 
@@ -61,6 +78,7 @@ class ClusterSettings:
         make_first_key: whether a cluster that has no key gets one.
         cluster_name: what the cluster is called in the backup copies of its keys.
         key_look: longest time between two looks at whether a key is due.
+        bitnami: how sealed-secrets is served; None if it is not.
     """
 
     listen: str = ":8080"
@@ -77,6 +95,7 @@ class ClusterSettings:
     make_first_key: bool = True
     cluster_name: str = "cluster"
     key_look: float = 60.0
+    bitnami: BitnamiSettings | None = None
 
     @property
     def key_policy(self) -> Policy:

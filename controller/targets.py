@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, replace
 
 from controller.status import Ref
 from sealer.errors import NotOwned
+from sealer.manifests import bitnami
 from sealer.manifests.models import API_VERSION, GROUP, OPAQUE, Manifest, Metadata, Secret
 from sealer.manifests.models import SharedSecret as Shared
 from sealer.manifests.writing import Data
@@ -24,6 +25,9 @@ TARGET_LABEL = f"{GROUP}/target"
 """On every Secret that the operator writes, so that it can watch those and no others."""
 MANAGED = f"{GROUP}/managed"
 PATCH = f"{GROUP}/patch"
+_MANAGED = (MANAGED, bitnami.MANAGED)
+_PATCH = (PATCH, bitnami.PATCH)
+"""What is set on a Secret for sealed-secrets holds when an object of ours comes after one of it."""
 _TRUE = "true"
 
 
@@ -34,11 +38,12 @@ class Owner:
     kind: str
     name: str
     uid: str
+    api_version: str = API_VERSION
 
     def to_manifest(self) -> Manifest:
         """One element of `ownerReferences`."""
         return {
-            "apiVersion": API_VERSION,
+            "apiVersion": self.api_version,
             "kind": self.kind,
             "name": self.name,
             "uid": self.uid,
@@ -57,7 +62,8 @@ class Live:
         secret: its content, for a Secret. Only `metadata` and `type` are looked at for ownership.
         shared: its content, for a SharedSecret.
         kept: finalizers and owner references of others, as they stand in its metadata.
-        owned_by: its owners of our own kinds.
+        owned_by: its owners of our own kinds, and of those of sealed-secrets.
+        metadata: all labels and annotations; its content has only those that people write.
     """
 
     ref: Ref
@@ -70,13 +76,27 @@ class Live:
     shared: Shared | None = None
     kept: Manifest = field(default_factory=dict)
     owned_by: frozenset[Owner] = frozenset()
+    metadata: Metadata = field(default_factory=Metadata)
 
     def is_left_over(self, owner: Owner) -> bool:
         """Whether it belongs to a former object of its owner's name, and is only not gone yet."""
         return any(
-            (each.kind, each.name) == (owner.kind, owner.name) and each.uid != owner.uid
+            replace(each, uid=owner.uid) == owner and each.uid != owner.uid
             for each in self.owned_by
         )
+
+    def is_predecessors(self, owner: Owner) -> bool:
+        """Whether it belongs to the SealedSecret of sealed-secrets that its owner comes after."""
+        theirs = replace(owner, api_version=bitnami.API_VERSION)
+        return owner != theirs and any(
+            replace(each, uid=owner.uid) == theirs for each in self.owned_by
+        )
+
+    def says(self, *names: str) -> bool:
+        """Whether one of these annotations is true."""
+        content = self.secret or self.shared
+        annotations = content.metadata.annotations if content else {}
+        return any(annotations.get(name) == _TRUE for name in names)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -126,17 +146,17 @@ def secret_actions(secret: Secret, live: Live | None, owner: Owner) -> list[Acti
             Create(ref=ref, manifest=secret_manifest(secret), owner=owner),
         ]
     owned = bool(owner.uid) and owner.uid in live.owners
-    annotations = live.secret.metadata.annotations
-    if not owned and annotations.get(MANAGED) != _TRUE and annotations.get(PATCH) != _TRUE:
+    ours = owned or live.is_predecessors(owner)
+    patched = live.says(*_PATCH)
+    takes_over = ours or live.says(*_MANAGED)
+    if not (takes_over or patched):
         raise NotOwned(
             f"{ref} exists and is not owned by this object",
             hint=f'delete it, or annotate it with {MANAGED}: "true" to have it taken over',
         )
-    patched = annotations.get(PATCH) == _TRUE
-    takes_over = owned or annotations.get(MANAGED) == _TRUE
     desired = _merged(secret, live.secret, live, keep_data=patched)
     if _needs_new(live.secret, desired):
-        if not owned:
+        if not ours:
             raise NotOwned(
                 f"{ref} is not owned by this object and has another type or is immutable",
                 hint="delete it, and it is made anew",
@@ -173,7 +193,7 @@ def shared_actions(shared: Shared, live: Live | None, owner: Owner) -> list[Acti
             Delete(ref=ref, uid=live.uid),
             Create(ref=ref, manifest=desired, owner=owner),
         ]
-    if owner.uid not in live.owners and live.shared.metadata.annotations.get(MANAGED) != _TRUE:
+    if owner.uid not in live.owners and not live.says(MANAGED):
         raise NotOwned(
             f"{ref} exists and is not owned by this object",
             hint=f'delete it, or annotate it with {MANAGED}: "true" to have it taken over',

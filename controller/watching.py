@@ -13,7 +13,16 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Generic, NamedTuple, TypeVar
 
-from controller.apiserver import GONE, JSON, METADATA, METADATA_LIST, ApiServer, Object, TooOld
+from controller.apiserver import (
+    GONE,
+    JSON,
+    METADATA,
+    METADATA_LIST,
+    NOT_FOUND,
+    ApiServer,
+    Object,
+    TooOld,
+)
 from controller.liveness import Pulse
 from sealer.errors import SealerError
 
@@ -27,6 +36,8 @@ _SILENCE_SECONDS = 90.0
 """A watch says something at least once a minute: a bookmark."""
 _PAUSE_SECONDS = 0.1
 """Between two watches, should the API server end them at once."""
+_ABSENT_SECONDS = 2.0
+"""Between two looks for a kind that is not there: one small request."""
 _DELAYS_SECONDS = (0.2, 0.5, 1.0, 2.0, 5.0, 10.0)
 
 logger = logging.getLogger(__name__)
@@ -53,6 +64,8 @@ class Watch(Generic[T]):
         metadata_only: leave the content of the objects at the API server.
         read: what to keep of an object.
         changed: is told each change, after the cache has it: old and new, None for absent.
+        shown: is shown each object whole that is listed, added or changed, before that.
+        optional: the kind may not be there, which is waited for without a complaint.
         cache: what is kept, by namespace and name.
         synced: set once the first list is complete.
     """
@@ -63,8 +76,10 @@ class Watch(Generic[T]):
     read: Callable[[Object], T]
     changed: Callable[[Key, T | None, T | None], None]
     pulse: Pulse
+    shown: Callable[[Object], None] = field(default=lambda _: None)
     labels: str = ""
     metadata_only: bool = False
+    optional: bool = False
     cache: dict[Key, T] = field(default_factory=dict)
     synced: asyncio.Event = field(default_factory=asyncio.Event)
 
@@ -78,6 +93,11 @@ class Watch(Generic[T]):
                 version = await self._watch(version)
                 failures = 0
                 await asyncio.sleep(_PAUSE_SECONDS)
+            except _Absent:
+                self._replace({})
+                self.pulse.forget(self.name)
+                self.synced.set()
+                await asyncio.sleep(_ABSENT_SECONDS)
             except TooOld:
                 version = ""
                 await asyncio.sleep(_PAUSE_SECONDS)
@@ -96,9 +116,12 @@ class Watch(Generic[T]):
             answer = await self.api.request("GET", self.path, accept=accept, params=params)
             if answer.status == GONE:
                 raise TooOld
+            if answer.status == NOT_FOUND and self.optional:
+                raise _Absent
             if not answer.ok:
                 raise answer.error(f"to list {self.name}")
             for item in answer.body.get("items") or ():
+                self.shown(item)
                 found[key_of(item)] = self.read(item)
             metadata = answer.body["metadata"]
             if not metadata.get("continue"):
@@ -130,6 +153,7 @@ class Watch(Generic[T]):
         item = event["object"]
         match event["type"]:
             case "ADDED" | "MODIFIED":
+                self.shown(item)
                 self._set(key_of(item), self.read(item))
             case "DELETED":
                 self._set(key_of(item), None)
@@ -153,6 +177,10 @@ class Watch(Generic[T]):
 
     def _selector(self) -> dict[str, str]:
         return {"labelSelector": self.labels} if self.labels else {}
+
+
+class _Absent(Exception):
+    """There is no such kind."""
 
 
 def is_older(version: str, other: str) -> bool:

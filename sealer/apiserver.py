@@ -19,16 +19,20 @@ from typing import Any, Final, cast
 from kubernetes import client, config
 from kubernetes.client.exceptions import ApiException
 from kubernetes.config.config_exception import ConfigException
+from urllib3 import Timeout
 from urllib3.exceptions import HTTPError
 
 from sealer.errors import ClusterError, UsageError
 from sealer.manifests.models import GROUP
+from sealer.service_proxy import Answer
 
 FIELD_MANAGER: Final = "sealer-cli"
 _TIMEOUT_SECONDS = (5, 30)
 """To connect, and between two bytes of an answer."""
 _PAGE_OBJECTS = 500
 """Objects in one answer of a list, as kubectl asks for."""
+_MAX_ANSWER_BYTES = 8 << 20
+"""Of what a service answers: more than twice what the API server takes for one object."""
 _MERGE = "application/merge-patch+json"
 
 Object = Mapping[str, Any]
@@ -86,7 +90,7 @@ class ApiServer:
             UsageError: there is no such context.
             ClusterError: there is no usable kubeconfig.
         """
-        api = _client(connection)
+        self._client = api = _client(connection)
         self._core = client.CoreV1Api(api)
         self._custom = client.CustomObjectsApi(api)
 
@@ -201,6 +205,45 @@ class ApiServer:
         body = {"apiVersion": f"{_REVIEWS.group}/{_REVIEWS.version}", "kind": _REVIEWS.kind}
         review = self._ask("ask who you are", "create", _REVIEWS, namespace="", body=body)
         return str(review["status"]["userInfo"]["username"])
+
+    def call(self, method: str, path: str, *, what: str, body: bytes | None = None) -> Answer:
+        """Send one request to the API server, and once only, whatever it answers.
+
+        Args:
+            method: such as `GET`.
+            path: from the root of the API server on.
+            what: what it is for, for messages.
+            body: JSON.
+
+        Raises:
+            ClusterError: there is no answer, or one of more than 8 MiB.
+        """
+        settings = self._client.configuration
+        headers = dict(self._client.default_headers)
+        headers |= {"Content-Type": "application/json"} if body is not None else {}
+        for one in settings.auth_settings().values():
+            if one["value"] and one["in"] == "header":
+                headers[one["key"]] = one["value"]
+        try:
+            answer = self._client.rest_client.pool_manager.request(
+                method,
+                settings.host.rstrip("/") + path,
+                body=body,
+                headers=headers,
+                timeout=Timeout(*_TIMEOUT_SECONDS),
+                retries=False,
+                preload_content=False,
+            )
+            content = answer.read(_MAX_ANSWER_BYTES + 1)
+            answer.release_conn()
+        except (HTTPError, OSError):
+            raise ClusterError(
+                f"the API server cannot be reached for {what}",
+                hint="does `kubectl version` answer?",
+            ) from None
+        if len(content) > _MAX_ANSWER_BYTES:
+            raise ClusterError(f"the answer to {what} is too large")
+        return Answer(answer.status, answer.headers.get("Retry-After", ""), content)
 
     def _ask(
         self,

@@ -7,7 +7,7 @@ the others. What a key is for, opening, needs no certificate; with one it is kno
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -60,23 +60,16 @@ def read_key(secret: Secret) -> KeyPair:
         InvalidKey: the key is missing, malformed or no RSA key, or the certificate is malformed or
             another key's; says which Secret.
     """
-    try:
-        pem = _text(secret, _KEY)
-        if pem is None:
-            raise InvalidKey("there is no private key", key=_KEY)
-        key = PrivateKey.from_pem(pem)
-        chain = _text(secret, _CERTIFICATE)
-        certificate = Certificate.from_pem(chain) if chain else None
-        if certificate and not key.belongs_to(certificate):
-            raise InvalidKey("the certificate is another key's", key=_CERTIFICATE)
-    except SealerError as error:
-        raise error.at(obj=str(secret)) from None
-    return KeyPair(
-        name=str(secret).partition(" ")[2],
-        key=key,
-        certificate=certificate,
-        active=secret.metadata.labels.get(KEY_LABEL) == ACTIVE,
-    )
+    return _read_key(secret, _checked_key)
+
+
+def read_key_in_use(secret: Secret) -> KeyPair:
+    """As `read_key`, in a few milliseconds; checked against its certificate, which it must have.
+
+    Raises:
+        InvalidKey: as `read_key`; or there is no certificate.
+    """
+    return _read_key(secret, _key_of_certificate)
 
 
 def read_backup(source: Source) -> Backup:
@@ -133,6 +126,37 @@ def newest_first(keys: Iterable[KeyPair]) -> list[KeyPair]:
     undated = [pair for pair in given if pair.not_before is None]
     dated.sort(key=lambda at: at[0], reverse=True)
     return [*undated, *(pair for _, pair in dated)]
+
+
+def _read_key(secret: Secret, load: Callable[[str, Certificate | None], PrivateKey]) -> KeyPair:
+    try:
+        pem = _text(secret, _KEY)
+        if pem is None:
+            raise InvalidKey("there is no private key", key=_KEY)
+        chain = _text(secret, _CERTIFICATE)
+        certificate = Certificate.from_pem(chain) if chain else None
+        key = load(pem, certificate)
+    except SealerError as error:
+        raise error.at(obj=str(secret)) from None
+    return KeyPair(
+        name=str(secret).partition(" ")[2],
+        key=key,
+        certificate=certificate,
+        active=secret.metadata.labels.get(KEY_LABEL) == ACTIVE,
+    )
+
+
+def _checked_key(pem: str, certificate: Certificate | None) -> PrivateKey:
+    key = PrivateKey.from_pem(pem)
+    if certificate and not key.belongs_to(certificate):
+        raise InvalidKey("the certificate is another key's", key=_CERTIFICATE)
+    return key
+
+
+def _key_of_certificate(pem: str, certificate: Certificate | None) -> PrivateKey:
+    if certificate is None:
+        raise InvalidKey("there is no certificate", key=_CERTIFICATE)
+    return PrivateKey.of_certificate(pem, certificate)
 
 
 def _is_labelled(secret: Mapping[str, Value]) -> bool:

@@ -11,9 +11,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from sealer.bitnami_opening import open_items
+from sealer.bitnami_opening import decode_items, open_items
 from sealer.crypto.bitnami import PrivateKey
 from sealer.crypto.keys import SealingKey
+from sealer.crypto.primitives import TAG_BYTES
 from sealer.crypto.scope import Kind
 from sealer.decoding import binding_of, decode
 from sealer.errors import InvalidTemplate, Refused, SealerError
@@ -65,13 +66,70 @@ def to_native(
         native = _without_items(sealed)
         binding_of(native)
         _check(native, values, go_templates.render_all(sealed.template.data, values))
-        if values:
-            native = with_items(native, values, to=to, now=now)
-        decode(native)
-        check_fits(native)
+        native = _with_items(native, values, to=to, now=now)
     except SealerError as error:
         raise error.at(obj=str(sealed)) from None
     return Converted(native, used)
+
+
+def to_native_unseen(
+    sealed: BitnamiSealedSecret,
+    keys: Sequence[PrivateKey],
+    *,
+    to: Sequence[SealingKey],
+    now: datetime,
+) -> Converted:
+    """As `to_native`, for somebody who must learn nothing of the values, not even by a refusal.
+
+    What can be refused is refused before anything is opened, and templates are translated and not
+    rendered. So a value that theirs can render and ours cannot, such as one that is not UTF-8, is
+    found by whoever opens the result.
+
+    Raises:
+        SealerError: as `to_native`; what is no `CannotOpen` is about what is not sealed.
+    """
+    try:
+        native = prepare_unseen(sealed)
+        values, used = open_items(sealed, keys)
+        native = _with_items(native, values, to=to, now=now)
+    except SealerError as error:
+        raise error.at(obj=str(sealed)) from None
+    return Converted(native, used)
+
+
+def prepare_unseen(sealed: BitnamiSealedSecret) -> SealedSecret:
+    """What `to_native_unseen` makes, without items; it needs no key.
+
+    Raises:
+        SealerError: as `to_native_unseen`, for everything but the values.
+    """
+    try:
+        lengths = _lengths(sealed)
+        native = _without_items(sealed)
+        binding_of(native)
+        go_templates.check_all(sealed.template.data, item_keys=lengths.keys())
+        templates.check_all(native.template.data, item_keys=lengths.keys())
+        stand_ins = {key: bytes(length) for key, length in lengths.items()}
+        _check_secret(native, {**stand_ins, **dict.fromkeys(native.template.data, b"")})
+    except SealerError as error:
+        raise error.at(obj=str(sealed)) from None
+    return native
+
+
+def _lengths(sealed: BitnamiSealedSecret) -> dict[str, int]:
+    """Of the values, which anybody can tell from what is sealed."""
+    items = decode_items(sealed).items
+    return {key: len(item.ciphertext) - TAG_BYTES for key, item in items.items()}
+
+
+def _with_items(
+    native: SealedSecret, values: Mapping[str, bytes], *, to: Sequence[SealingKey], now: datetime
+) -> SealedSecret:
+    if values:
+        native = with_items(native, values, to=to, now=now)
+    decode(native)
+    check_fits(native)
+    return native
 
 
 def _without_items(sealed: BitnamiSealedSecret) -> SealedSecret:
@@ -121,9 +179,7 @@ def _translated(key: str, source: str) -> str:
 def _check(
     native: SealedSecret, values: Mapping[str, bytes], rendered: Mapping[str, bytes]
 ) -> None:
-    metadata, template = native.metadata, native.template
-    validation.check_template(template, namespace=metadata.namespace)
-    ours = templates.render_all(template.data, values)
+    ours = templates.render_all(native.template.data, values)
     for key, value in rendered.items():
         if ours[key] != value:
             raise InvalidTemplate(
@@ -131,10 +187,16 @@ def _check(
                 key=f"template.data.{key}",
                 hint="seal the finished text as an item instead: `sealer unseal` shows it",
             )
+    _check_secret(native, {**values, **ours})
+
+
+def _check_secret(native: SealedSecret, data: Mapping[str, bytes]) -> None:
+    metadata, template = native.metadata, native.template
+    validation.check_template(template, namespace=metadata.namespace)
     validation.check_opened(
         Secret(
             metadata=replace(metadata, labels=template.labels, annotations=template.annotations),
-            data={**values, **ours},
+            data=data,
             type=template.type or type_of(BitnamiTemplate()),
         )
     )

@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 
 from sealer.bitnami_native import Converted
-from sealer.errors import InvalidManifest, SealerError
+from sealer.errors import ClusterError, InvalidManifest, SealerError
 from sealer.manifests import documents
 from sealer.manifests.bitnami import BitnamiSealedSecret
 from sealer.manifests.changes import changed
@@ -49,6 +49,9 @@ def turn_source(source: Source, convert: Convert, *, namespace: str = "") -> Tur
         source: the file.
         convert: `bitnami_native.to_native` with keys and recipients.
         namespace: of objects that name none, as where kustomize sets it.
+
+    Raises:
+        ClusterError: whoever converts does not answer any more.
     """
     done: list[Converted] = []
     failures: list[SealerError] = []
@@ -58,7 +61,9 @@ def turn_source(source: Source, convert: Convert, *, namespace: str = "") -> Tur
             continue
         try:
             converted = convert(at.bitnami(namespace=namespace))
-            text = _turned(_again(current, at), converted.sealed)
+            text = _turned(current.again(at), converted.sealed)
+        except ClusterError:
+            raise
         except SealerError as error:
             failures.append(at.located(error))
             continue
@@ -76,8 +81,8 @@ def _turned(at: Found, native: SealedSecret) -> str:
     except InvalidManifest as error:
         raise at.source.located(error) from None
     emptied = Source.read(at.source.name, documents.apply(at.source.text, edits))
-    text = revise(_again(emptied, at), native)
-    found = _again(Source.read(at.source.name, text), at).sealed()
+    text = revise(emptied.again(at), native)
+    found = Source.read(at.source.name, text).again(at).sealed()
     if replace(found, metadata=native.metadata) != native:
         raise InvalidManifest(
             "this object cannot be changed in place",
@@ -98,13 +103,3 @@ def _empty(theirs: Mapping[str, Value], native: SealedSecret) -> dict[str, Data]
         if not own["annotations"]:
             del own["annotations"]
     return {"apiVersion": API_VERSION, **kept, "metadata": own, "spec": spec}
-
-
-def _again(source: Source, at: Found) -> Found:
-    """An object in a later text of its file."""
-    value: Value = source.documents[at.index].value
-    for step in at.path:
-        value = value[step]  # type: ignore[index]  # the path leads there
-    if not isinstance(value, dict):
-        raise TypeError("there is no object at this place any more")
-    return Found(source, at.index, at.path, value)

@@ -88,14 +88,38 @@ def open_items(
         UnknownKey, WrongBinding, CannotOpen: as `unseal`.
     """
     try:
+        return _open_all(decode_items(sealed), keys)
+    except SealerError as error:
+        raise error.at(obj=str(sealed)) from None
+
+
+def decode_items(sealed: BitnamiSealedSecret) -> BitnamiDecoded:
+    """As `decode`, for what is to be written again.
+
+    Raises:
+        InvalidManifest, InvalidEnvelope: malformed, or the deprecated form, which has no items.
+    """
+    decoded = decode(sealed)
+    if decoded.whole is not None:
+        raise InvalidEnvelope(
+            "the deprecated form, one value for the whole Secret, is read and not written",
+            key=DEPRECATED,
+            hint="seal the Secret anew: `sealer unseal` shows it",
+        )
+    return decoded
+
+
+def check_opens(sealed: BitnamiSealedSecret, keys: Sequence[PrivateKey]) -> None:
+    """Check that every value opens, and look at none; templates are left alone.
+
+    Raises:
+        InvalidManifest, InvalidEnvelope: malformed.
+        UnknownKey, WrongBinding, CannotOpen: as `unseal`.
+    """
+    try:
         decoded = decode(sealed)
-        if decoded.whole is not None:
-            raise InvalidEnvelope(
-                "the deprecated form, one value for the whole Secret, is read and not written",
-                key=DEPRECATED,
-                hint="seal the Secret anew: `sealer unseal` shows it",
-            )
-        return _open_all(decoded, keys)
+        whole = {} if decoded.whole is None else {DEPRECATED: decoded.whole}
+        _open_all(replace(decoded, items={**decoded.items, **whole}), keys)
     except SealerError as error:
         raise error.at(obj=str(sealed)) from None
 
@@ -149,8 +173,17 @@ def _open(
     item: Item, keys: Sequence[PrivateKey], *, label: bytes, item_key: str
 ) -> tuple[bytes, PrivateKey]:
     session_key, key = unwrap(item, keys, label=label, item_key=item_key)
+    return open_with(session_key, item, item_key=item_key), key
+
+
+def open_with(session_key: bytes, item: Item, *, item_key: str) -> bytes:
+    """The value of an item whose session key is known.
+
+    Raises:
+        WrongBinding: the value was altered.
+    """
     try:
-        return item.open(session_key), key
+        return item.open(session_key)
     except AuthenticationFailed:
         raise WrongBinding("altered since it was sealed", key=item_key) from None
 

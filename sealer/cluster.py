@@ -5,7 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Protocol
 
-from sealer.apiserver import SEALED_SECRETS, SEALING_KEYS, ApiServer, Forbidden, Object
+from sealer.apiserver import SEALED_SECRETS, SEALING_KEYS, ApiServer, Forbidden, Object, Resource
+from sealer.service_proxy import Answer
+
+_BITNAMI = Resource("SealedSecret", "bitnami.com", "v1alpha1", "sealedsecrets")
 
 
 class Reader(Protocol):
@@ -17,6 +20,9 @@ class Reader(Protocol):
     def sealed_secret(self, namespace: str, name: str) -> Object | None:
         """One SealedSecret as the cluster has it, or None."""
 
+    def bitnami_sealed_secret(self, namespace: str, name: str) -> Object | None:
+        """The same of sealed-secrets."""
+
 
 class Cluster:
     """A cluster, reached as kubectl would."""
@@ -24,7 +30,7 @@ class Cluster:
     def __init__(self, api: ApiServer) -> None:
         """Take the way to it; nothing is sent yet."""
         self.api = api
-        self._listed: dict[str, dict[str, Object] | None] = {}
+        self._listed: dict[tuple[Resource, str], dict[str, Object] | None] = {}
 
     def sealing_keys(self) -> list[Object]:
         """All SealingKeys, in the order of the API server.
@@ -51,16 +57,36 @@ class Cluster:
         Raises:
             ClusterError: it cannot be read.
         """
-        if namespace not in self._listed:
-            self._listed[namespace] = self._list(namespace)
-        listed = self._listed[namespace]
+        return self._sealed_secret(SEALED_SECRETS, namespace, name)
+
+    def bitnami_sealed_secret(self, namespace: str, name: str) -> Object | None:
+        """One SealedSecret of sealed-secrets, or None where there is none, as `sealed_secret`.
+
+        Raises:
+            ClusterError: it cannot be read.
+        """
+        return self._sealed_secret(_BITNAMI, namespace, name)
+
+    def call(self, method: str, path: str, *, what: str, body: bytes | None = None) -> Answer:
+        """Send one request to the API server, and once only, whatever it answers.
+
+        Raises:
+            ClusterError: as `ApiServer.call`.
+        """
+        return self.api.call(method, path, what=what, body=body)
+
+    def _sealed_secret(self, resource: Resource, namespace: str, name: str) -> Object | None:
+        place = (resource, namespace)
+        if place not in self._listed:
+            self._listed[place] = self._list(resource, namespace)
+        listed = self._listed[place]
         if listed is not None:
             return listed.get(name)
-        return self.api.get(SEALED_SECRETS, name, namespace=namespace)
+        return self.api.get(resource, name, namespace=namespace)
 
-    def _list(self, namespace: str) -> dict[str, Object] | None:
+    def _list(self, resource: Resource, namespace: str) -> dict[str, Object] | None:
         try:
-            objects = self.api.list(SEALED_SECRETS, namespace=namespace)
+            objects = self.api.list(resource, namespace=namespace)
             return {str(item["metadata"]["name"]): item for item in objects}
         except Forbidden:
             return None

@@ -40,11 +40,13 @@ class Cluster:
         name: what rules call it.
         sealing_key: file with its public keys, relative to the folder of the configuration.
         context: name of the kube context; None where the file does not say.
+        certificate: file with the certificate of its sealed-secrets keys; None where it has none.
     """
 
     name: str
     sealing_key: str
     context: str | None = None
+    certificate: str | None = None
     controller_namespace: str = CONTROLLER_NAMESPACE
 
 
@@ -223,10 +225,13 @@ def _read_cluster(name: str, fields: Fields) -> Cluster:
         name=name,
         sealing_key=fields.text("sealingKey"),
         context=fields.optional_text("context"),
+        certificate=fields.optional_text("certificate"),
         controller_namespace=CONTROLLER_NAMESPACE if namespace is None else namespace,
     )
     fields.finish()
     _check_file(cluster.sealing_key, f"{fields.path}.sealingKey")
+    if cluster.certificate is not None:
+        _check_file(cluster.certificate, f"{fields.path}.certificate")
     check_namespace(cluster.controller_namespace, field=f"{fields.path}.controllerNamespace")
     if cluster.context == "":
         raise InvalidConfig("must not be empty", key=f"{fields.path}.context")

@@ -74,13 +74,19 @@ class Knowledge:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RecipientStatus:
-    """A key that an entry is sealed to; None where that is not known."""
+    """A key that an entry is sealed to; None where that is not known.
+
+    Attributes:
+        key: its id or fingerprint; empty where only opening would tell.
+        candidates: then, known keys that it may be, the newest first.
+    """
 
     key: str
     standing: Standing
     owner: str | None = None
     state: KeyState | None = None
     age: timedelta | None = None
+    candidates: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,6 +95,8 @@ class EntryStatus:
 
     Attributes:
         sealed_at: None where the manifest holds no time.
+        committed_at: when its values were committed, at the latest, where the manifest holds no
+            time and Git was asked.
         age: of the values; negative where the manifest claims to come from the future.
         items: keys of the items sealed with it; none where it is left over.
         missing: ids of keys that it should be sealed to, and is not.
@@ -102,6 +110,7 @@ class EntryStatus:
     recipients: tuple[RecipientStatus, ...]
     missing: tuple[str, ...]
     exposed_by: str | None = None
+    committed_at: datetime | None = None
 
     @property
     def is_stale(self) -> bool:
@@ -120,7 +129,7 @@ class EntryStatus:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ObjectStatus:
-    """One manifest."""
+    """One manifest; its format is `native` or `bitnami`."""
 
     name: str
     file: str
@@ -128,6 +137,7 @@ class ObjectStatus:
     scope: str
     kind: str
     entries: tuple[EntryStatus, ...]
+    format: str = "native"
 
     @property
     def is_stale(self) -> bool:
@@ -151,7 +161,9 @@ class ObjectStatus:
 
     def recipients(self, standing: Standing | None = None) -> tuple[RecipientStatus, ...]:
         """The keys that it is sealed to, each once; only those of a standing, if one is named."""
-        found = {one.key: one for entry in self.entries for one in entry.recipients}
+        found = {
+            (one.key, one.candidates): one for entry in self.entries for one in entry.recipients
+        }
         return tuple(found[key] for key in sorted(found) if standing in (None, found[key].standing))
 
     @property
@@ -213,6 +225,14 @@ class Inventory:
             missing=sum(bool(one.missing) for one in self.objects),
             oldest=_oldest(stale or self.objects),
         )
+
+
+def joined(*inventories: Inventory) -> Inventory:
+    """Several inventories as one, sorted."""
+    objects = [one for inventory in inventories for one in inventory.objects]
+    problems = [one for inventory in inventories for one in inventory.problems]
+    ordered = sorted(objects, key=lambda one: (one.name, one.file, one.line))
+    return Inventory(tuple(ordered), tuple(problems))
 
 
 def take_stock(gathered: Gathered, known: Knowledge, *, now: datetime) -> Inventory:

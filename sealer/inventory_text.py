@@ -6,7 +6,7 @@ with whole key ids and ages in days.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import timedelta
 
 from sealer.inventory import EntryStatus, Inventory, ObjectStatus, RecipientStatus, Standing, Totals
@@ -15,6 +15,8 @@ from sealer.manifests.times import format_time
 from sealer.pinned_keys import short_id
 
 HEADER = ("OBJECT", "SCOPE", "ITEMS", "OLDEST", "KEYS", "STATUS", "FILE")
+_SHOWN = 2
+"""Candidates in a table; JSON has all."""
 Row = tuple[str, str, str, str, str, str, str]
 
 
@@ -93,11 +95,22 @@ def _row(one: ObjectStatus, owners: Mapping[str, str]) -> Row:
 
 
 def _key(key: RecipientStatus) -> str:
+    if not key.key:
+        return _unknown(key.candidates)
     owner = f"{key.owner} " if key.owner else ""
     about = [] if key.standing is Standing.NEWEST else [_word(key)]
     about += [] if key.age is None else [f"{_days(key.age)}d"]
     brackets = f" ({', '.join(about)})" if about else ""
     return f"{owner}{short_id(key.key)}{brackets}"
+
+
+def _unknown(candidates: Sequence[str]) -> str:
+    if not candidates:
+        return "unknown"
+    shown = [short_id(candidate) for candidate in candidates[:_SHOWN]]
+    more = len(candidates) - len(shown)
+    shown += [f"{more} older"] if more else []
+    return f"unknown (candidates: {', '.join(shown)})"
 
 
 def _word(key: RecipientStatus) -> str:
@@ -134,6 +147,7 @@ def _object(one: ObjectStatus) -> dict[str, object]:
         "object": one.name,
         "file": one.file,
         "line": one.line,
+        "format": one.format,
         "scope": str(one.scope),
         "kind": str(one.kind),
         "stale": one.is_stale,
@@ -148,19 +162,22 @@ def _entry(entry: EntryStatus) -> dict[str, object]:
     return {
         "id": entry.id,
         "sealedAt": None if entry.sealed_at is None else format_time(entry.sealed_at),
+        "committedAt": None if entry.committed_at is None else format_time(entry.committed_at),
         "ageDays": _days(entry.age),
         "items": list(entry.items),
         "stale": entry.is_stale,
         "missing": list(entry.missing),
         "exposedBy": entry.exposed_by,
-        "keys": [
-            {
-                "key": one.key,
-                "standing": str(one.standing),
-                "owner": one.owner,
-                "state": None if one.state is None else str(one.state),
-                "ageDays": _days(one.age),
-            }
-            for one in entry.recipients
-        ],
+        "keys": [_recipient(one) for one in entry.recipients],
+    }
+
+
+def _recipient(one: RecipientStatus) -> dict[str, object]:
+    known = {"key": one.key} if one.key else {"key": None, "candidates": list(one.candidates)}
+    return {
+        **known,
+        "standing": str(one.standing),
+        "owner": one.owner,
+        "state": None if one.state is None else str(one.state),
+        "ageDays": _days(one.age),
     }

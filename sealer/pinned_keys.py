@@ -97,8 +97,12 @@ def read(text: str) -> tuple[PinnedKey, ...]:
 
 
 def short_id(key_id: str) -> str:
-    """A key id for people to recognise: its first and last four digits."""
-    return f"{key_id[:4]}…{key_id[-4:]}"
+    """A key id for people to recognise: its first and last four digits.
+
+    A fingerprint (`SHA256:…`) keeps the name of its hash.
+    """
+    algorithm, colon, digest = key_id.rpartition(":")
+    return f"{algorithm}{colon}{digest[:4]}…{digest[-4:]}"
 
 
 def _pinned(key: SealingKey, comments: str) -> PinnedKey:

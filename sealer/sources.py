@@ -54,6 +54,19 @@ class Source:
             for path, value in documents.objects(document):
                 yield Found(self, index, path, value)
 
+    def again(self, at: Found) -> Found:
+        """An object of an earlier text of this file, whose objects stand in the same places.
+
+        Raises:
+            TypeError: there is no object in its place any more.
+        """
+        value: Value = self.documents[at.index].value
+        for step in at.path:
+            value = value[step]  # type: ignore[index]  # the path leads there
+        if not isinstance(value, dict):
+            raise TypeError("there is no object at this place any more")
+        return Found(self, at.index, at.path, value)
+
     def located(self, error: InvalidManifest) -> InvalidManifest:
         """The same error of a reader or an editor, with `FILE:LINE` for the line in its text."""
         return _located(error, self.name)

@@ -98,8 +98,8 @@ def _job(arguments: Arguments, terminal: Terminal) -> _Job:
     if arguments.file == "-":
         raise UsageError("what is edited is a file; stdin is for the editor")
     now = datetime.now(UTC)
-    target = manifest_files.read_sealed(
-        arguments.file, object_name=arguments.object_name, terminal=terminal
+    target = SealedFile.of(
+        manifest_files.find(arguments.file, object_name=arguments.object_name, terminal=terminal)
     )
     to = recipients_for(
         target.item.path,

@@ -13,10 +13,13 @@ from sealer import install
 from sealer.cli import options
 from sealer.cli.output import Destination, Terminal
 from sealer.errors import UsageError
+from sealer.service_proxy import Service
 
 _EXAMPLES = """\
 sealer install --image registry.example/sealer:1.0 | kubectl apply --server-side -f -
 sealer install --image registry.example/sealer:1.0 -w sealer.yaml
+sealer install --image registry.example/sealer:1.0 \\
+    --sealed-secrets-service sealed-secrets-controller | kubectl apply --server-side -f -
 sealer install --image registry.example/sealer:1.0 --no-first-key -w sealer.yaml
 sealer install --audit-policy -w audit-policy.yaml
 """
@@ -47,6 +50,18 @@ sealer install --audit-policy -w audit-policy.yaml
     is_flag=True,
     help="Print an audit policy for API servers instead, which logs no bodies.",
 )
+@click.option(
+    "--serve-bitnami",
+    is_flag=True,
+    help="Have SealedSecrets of sealed-secrets opened, too.",
+)
+@click.option(
+    "--sealed-secrets-service",
+    default="",
+    metavar="[NAMESPACE/]NAME",
+    help="--serve-bitnami, with the Service that kubeseal asks; in kube-system unless it says "
+    "otherwise, from where the keys of sealed-secrets are taken, too.",
+)
 @options.write
 @options.force
 def command(
@@ -55,6 +70,8 @@ def command(
     controller_namespace: str,
     no_first_key: bool,
     audit_policy: bool,
+    serve_bitnami: bool,
+    sealed_secrets_service: str,
     destination: str | None,
     force: bool,
     terminal: Terminal,
@@ -65,14 +82,21 @@ def command(
     and applying it again upgrades. Deleting the namespace deletes the unsealing keys, and
     deleting the CRDs every SealedSecret.
     """
-    namespace = controller_namespace
     if audit_policy:
-        text = install.audit_policy(_read(install.AUDIT_POLICY), namespace=namespace)
+        text = install.audit_policy(_read(install.AUDIT_POLICY), namespace=controller_namespace)
     elif image is None:
         raise UsageError("no image is named", hint="--image IMAGE, as Containerfile builds it")
     else:
-        texts = [_read(name) for name in install.FILES]
-        text = install.stream(texts, image=image, namespace=namespace, first_key=not no_first_key)
+        service = Service.read(sealed_secrets_service) if sealed_secrets_service else None
+        installation = install.Installation(
+            image=image,
+            namespace=controller_namespace,
+            serve_bitnami=serve_bitnami,
+            kubeseal_service=service.name if service else "",
+            kubeseal_namespace=service.namespace if service else "",
+            first_key=not no_first_key,
+        )
+        text = install.stream([_read(name) for name in installation.files], installation)
     Destination(destination, force).put(text, terminal=terminal)
 
 

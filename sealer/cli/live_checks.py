@@ -5,15 +5,19 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from sealer.cli.connecting import Asked, read_keys
 from sealer.cli.inputs import STDIN
 from sealer.cli.repository import Repositories, Repository
-from sealer.errors import CertificateError
+from sealer.errors import CertificateError, SealerError
 from sealer.keyring import KeyState
-from sealer.live import shortfall
+from sealer.live import bitnami_shortfall, shortfall
 from sealer.published_keys import PublishedKey
 from sealer.verification import Checked, Finding, finding_of
+
+if TYPE_CHECKING:
+    from sealer.cluster import Reader
 
 
 def not_live(
@@ -27,13 +31,19 @@ def not_live(
     for item in checked:
         if asked.configured and not _is_meant_for(item, asked.name, repositories):
             continue
-        metadata = item.sealed.metadata
-        live = asked.cluster.sealed_secret(metadata.namespace, metadata.name)
-        error = shortfall(item.sealed, live)
+        error = _shortfall(item, asked.cluster)
         if error is not None:
             finding = finding_of(item.at.located(error), item.at)
             named = f"{asked.name}: {finding.message}" if asked.configured else finding.message
             yield replace(finding, obj=str(item.sealed), message=named)
+
+
+def _shortfall(item: Checked, cluster: Reader) -> SealerError | None:
+    namespace, name = item.sealed.metadata.namespace, item.sealed.metadata.name
+    if item.at.is_bitnami():
+        sealed = item.at.bitnami(namespace=namespace)
+        return bitnami_shortfall(sealed, cluster.bitnami_sealed_secret(namespace, name))
+    return shortfall(item.sealed, cluster.sealed_secret(namespace, name))
 
 
 def pins_out_of_date(repository: Repository, asked: Asked) -> Iterator[Finding]:

@@ -19,7 +19,7 @@ from sealer.cli.repository import Repositories
 from sealer.crypto.keys import SealingKey
 from sealer.editing import Alteration
 from sealer.errors import InvalidManifest, Refused, SealerError, UsageError
-from sealer.manifests.models import SealedSecret, qualified
+from sealer.manifests.models import SealedSecret
 from sealer.revising_text import revise
 from sealer.sources import Found, describe
 
@@ -35,39 +35,22 @@ object_name: Decorator = click.option(
 
 
 @dataclass(frozen=True, slots=True)
-class SealedFile:
-    """One SealedSecret in a file that is to be changed."""
+class Target:
+    """An object in a file that is to be changed, ours or that of sealed-secrets.
+
+    Attributes:
+        namespace: what the file's rule says for objects that name none; empty where none does.
+    """
 
     item: Input
     at: Found
-    sealed: SealedSecret
+    namespace: str
 
     @property
     def about(self) -> str:
         """Namespace and name of the object."""
-        return qualified(self.sealed.metadata)
-
-    def check_settable(self, keys: Iterable[str]) -> None:
-        """Find out that items cannot be set before anybody types their values.
-
-        Raises:
-            InvalidManifest, Refused: as `editing.check_settable`; says where.
-        """
-        try:
-            editing.check_settable(self.sealed, keys)
-        except SealerError as error:
-            raise self.at.located(error.at(obj=str(self.sealed))) from None
-
-    def altered(self, change: Alteration, *, to: Sequence[SealingKey], now: datetime) -> str:
-        """The text of the file with the object changed.
-
-        Raises:
-            SealerError: as `editing.alter` and `revising_text.revise`; says where.
-        """
-        try:
-            return revise(self.at, editing.alter(self.sealed, change, to=to, now=now))
-        except SealerError as error:
-            raise self.at.located(error) from None
+        full, name = _names(self.at)
+        return f"{self.namespace}/{name}" if full == name and self.namespace else full
 
     def planned(self, wish: CommitWish) -> PlannedCommit | None:
         """Find out whether the changed file can be committed; None where that is not asked for.
@@ -121,7 +104,53 @@ class SealedFile:
             files.write(self.item.path, text.encode())
 
 
-def read_sealed(name: str, *, object_name: str, terminal: Terminal) -> SealedFile:
+@dataclass(frozen=True, slots=True)
+class SealedFile(Target):
+    """One SealedSecret of ours in a file that is to be changed."""
+
+    sealed: SealedSecret
+
+    @classmethod
+    def of(cls, target: Target) -> SealedFile:
+        """Read it.
+
+        Raises:
+            InvalidManifest: it is malformed, or of sealed-secrets; says where.
+        """
+        if target.at.is_bitnami():
+            raise InvalidManifest(
+                "this is a SealedSecret of sealed-secrets",
+                file=target.at.place,
+                hint="`sealer set` and `sealer unset` change it; `sealer reseal --to native` "
+                "makes it one of ours",
+            )
+        sealed = target.at.sealed(namespace=target.namespace)
+        return cls(target.item, target.at, target.namespace, sealed)
+
+    def check_settable(self, keys: Iterable[str]) -> None:
+        """Find out that items cannot be set before anybody types their values.
+
+        Raises:
+            InvalidManifest, Refused: as `editing.check_settable`; says where.
+        """
+        try:
+            editing.check_settable(self.sealed, keys)
+        except SealerError as error:
+            raise self.at.located(error.at(obj=str(self.sealed))) from None
+
+    def altered(self, change: Alteration, *, to: Sequence[SealingKey], now: datetime) -> str:
+        """The text of the file with the object changed.
+
+        Raises:
+            SealerError: as `editing.alter` and `revising_text.revise`; says where.
+        """
+        try:
+            return revise(self.at, editing.alter(self.sealed, change, to=to, now=now))
+        except SealerError as error:
+            raise self.at.located(error) from None
+
+
+def find(name: str, *, object_name: str, terminal: Terminal) -> Target:
     """The SealedSecret of a file, or the one of that name.
 
     Args:
@@ -131,20 +160,19 @@ def read_sealed(name: str, *, object_name: str, terminal: Terminal) -> SealedFil
 
     Raises:
         UsageError: the file holds several, and it is not clear which one is meant.
-        InvalidManifest: there is none, or it is malformed.
+        InvalidManifest: there is none.
         FileError: the file cannot be read.
         InvalidConfig, Refused: its configuration cannot be read.
     """
     (item,) = read_inputs((name,), mentioning="", terminal=terminal, directories=False)
-    found = [at for at in item.parse().objects() if at.is_sealed()]
+    found = [at for at in item.parse().objects() if at.is_sealed() or at.is_bitnami()]
     if not found:
         raise InvalidManifest("there is no SealedSecret here", file=item.name)
     named = [at for at in found if object_name in ("", *_names(at))]
     if len(named) != 1:
         raise _unclear(named, found, file=item.name)
     place = Repositories().place(item.path)
-    sealed = named[0].sealed(namespace=place.namespace if place else "")
-    return SealedFile(item, named[0], sealed)
+    return Target(item, named[0], place.namespace if place else "")
 
 
 def _names(at: Found) -> tuple[str, str]:

@@ -6,6 +6,7 @@ option's long name. What is typed wins over what is set.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from enum import StrEnum
 from functools import wraps
@@ -16,6 +17,7 @@ from typing import TypeVar
 import click
 
 from sealer.cli.output import Terminal
+from sealer.service_proxy import DEFAULT
 
 _Arguments = TypeVar("_Arguments")
 _Word = TypeVar("_Word", bound=StrEnum)
@@ -108,6 +110,13 @@ def _quiet() -> click.Option:
     )
 
 
+def _kubeseals_service() -> str:
+    # kubeseal reads these two; whoever has set them for it means them here as well.
+    namespace, _, name = DEFAULT.partition("/")
+    namespace = os.environ.get("SEALED_SECRETS_CONTROLLER_NAMESPACE") or namespace
+    return f"{namespace}/{os.environ.get('SEALED_SECRETS_CONTROLLER_NAME') or name}"
+
+
 filenames: Decorator = click.option(
     "-f",
     "--filename",
@@ -136,6 +145,20 @@ sealing_keys: Decorator = click.option(
     multiple=True,
     metavar="FILE",
     help="Public keys (PEM); may be repeated.",
+)
+
+expired_certificates: Decorator = click.option(
+    "--allow-expired-certificate",
+    is_flag=True,
+    help="For sealed-secrets: seal to a certificate that is expired.",
+)
+
+sealed_secrets_service: Decorator = click.option(
+    "--sealed-secrets-service",
+    default=_kubeseals_service,
+    show_default=DEFAULT,
+    metavar="[NAMESPACE/]NAME",
+    help="The Service of the controller that is asked as kubeseal asks it.",
 )
 
 write: Decorator = click.option(

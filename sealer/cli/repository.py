@@ -114,6 +114,11 @@ class Repository:
         owners = {cluster.sealing_key: cluster.name for cluster in reversed(placement.clusters)}
         return list(self._keys(placement.key_files, owners))
 
+    def certificates(self) -> dict[str, str]:
+        """Pinned certificates of sealed-secrets: the file, and the cluster whose it is."""
+        clusters = reversed(list(self.config.clusters.values()))
+        return {one.certificate: one.name for one in clusters if one.certificate is not None}
+
     def all_keys(self) -> list[NamedKey]:
         """All keys that the configuration names; raises as `keys`."""
         clusters = self.config.clusters.values()

@@ -1,4 +1,7 @@
-"""`sealer reseal`: sealed files to the newest key of a keyring or of clusters; no value changes."""
+"""`sealer reseal`: sealed files to the newest key of a keyring or of clusters; no value changes.
+
+What kubeseal sealed names no key, so that only who opens it can reseal it: `reseal_theirs`.
+"""
 
 from __future__ import annotations
 
@@ -14,6 +17,7 @@ from sealer.cli import commits, options
 from sealer.cli.commits import CommitWish, Deed
 from sealer.cli.connecting import Wish
 from sealer.cli.inputs import read_inputs
+from sealer.cli.key_files import the_one_typed
 from sealer.cli.output import Terminal, count
 from sealer.cli.repository import Repositories
 from sealer.cli.reseal_commit import Sorted, sort_for_commit
@@ -28,8 +32,14 @@ sealer reseal
 sealer reseal --commit --branch reseal
 sealer reseal --keyring keyring
 sealer reseal --keyring keyring --dry-run apps/
-sealer reseal --to native --private-key sealed-secrets-keys.yaml apps/
+sealer reseal --private-key sealed-secrets-keys.yaml apps/
+sealer reseal --to native --dry-run apps/
+sealer reseal --to native --private-key sealed-secrets-keys.yaml --commit apps/
 """
+_LEFT = (
+    "{} of sealed-secrets left as they are: which key sealed one shows only by opening it; "
+    "--private-key FILE does that here, --through-cluster or `kubeseal --re-encrypt` in the cluster"
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,7 +50,10 @@ class Arguments:
     keyring: Path | None
     to: str | None
     private_keys: tuple[Path, ...]
+    through_cluster: bool
     sealing_keys: tuple[Path, ...]
+    allow_expired_certificate: bool
+    sealed_secrets_service: str
     cluster: str
     kubeconfig: Path | None
     context: str
@@ -71,6 +84,7 @@ class _Run:
     failures: list[SealerError] = field(default_factory=list)
     held: list[Held] = field(default_factory=list)
     total: int = 0
+    theirs: int = 0
     note: str = ""
 
     @property
@@ -84,10 +98,17 @@ class _Run:
 @click.option(
     "--to",
     type=click.Choice(["native"]),
-    help="Turn what kubeseal sealed into our own format, with its RSA keys.",
+    help="Turn what kubeseal sealed into our own format.",
 )
 @options.private_keys
+@click.option(
+    "--through-cluster",
+    is_flag=True,
+    help="What kubeseal sealed: have the controller in the cluster reseal it.",
+)
 @options.sealing_keys
+@options.expired_certificates
+@options.sealed_secrets_service
 @options.cluster
 @options.kubeconfig
 @options.context
@@ -115,14 +136,17 @@ def command(arguments: Arguments, terminal: Terminal) -> int:
     the cluster has registered otherwise. What is under a revoked key is named and left, since a
     reseal would hide that its value has to be rotated.
 
-    With --to native, SealedSecrets of sealed-secrets become ours: scope, template and everything
-    else stay as they are, and items are opened with --private-key (PEM files, or key Secrets as
-    `kubectl get secret -o yaml` prints them) and sealed as `sealer seal` would.
+    What kubeseal sealed (SealedSecrets of sealed-secrets) is opened by whoever reseals it: here,
+    with --private-key (PEM files, or key Secrets as `kubectl get secret -o yaml` prints them), or
+    by the controller with --through-cluster. It stays in its format, item by item; with --to native
+    it becomes ours: scope, template and all else stay as they are. Without a private key --to
+    native goes through the cluster, which seals to its own keys and no other.
     """
     wish = CommitWish(commit=arguments.commit_, message=arguments.message, branch=arguments.branch)
-    if arguments.to is not None:
-        return _to_native(arguments, wish, terminal)
-    _refuse_typed("private_keys", "sealing_keys")
+    private_keys = _private_keys(arguments)
+    if arguments.to is not None or private_keys or arguments.through_cluster:
+        return _reseal_theirs(arguments, private_keys, wish, terminal)
+    _refuse_typed("sealing_keys", "allow_expired_certificate")
     run = _Run(_resealers(arguments, terminal))
     try:
         if arguments.commit_ and not arguments.dry_run:
@@ -137,6 +161,11 @@ def command(arguments: Arguments, terminal: Terminal) -> int:
             terminal.fail(failure)
         for held in dict.fromkeys(run.held):
             terminal.warn(_left(held))
+    _tell(run, arguments, terminal)
+    return max((failure.exit_code for failure in run.failures), default=0)
+
+
+def _tell(run: _Run, arguments: Arguments, terminal: Terminal) -> None:
     if arguments.output_format == "json":
         terminal.json(_report(run))
     elif arguments.dry_run:
@@ -144,22 +173,39 @@ def command(arguments: Arguments, terminal: Terminal) -> int:
             terminal.line(line)
     if run.note:
         terminal.note(run.note)
-    return max((failure.exit_code for failure in run.failures), default=0)
+    if run.theirs:
+        terminal.note(_LEFT.format(count(run.theirs, "object")))
 
 
-def _to_native(arguments: Arguments, wish: CommitWish, terminal: Terminal) -> int:
-    from sealer.cli import to_native  # noqa: PLC0415 - RSA takes 60 ms to import
+def _private_keys(arguments: Arguments) -> Sequence[Path]:
+    """What is typed wins over the environment."""
+    if not arguments.private_keys:
+        return ()
+    if arguments.through_cluster:
+        raise UsageError("either --private-key or --through-cluster, not both")
+    return the_one_typed(arguments.keyring, arguments.private_keys)[1]
 
-    job = to_native.Job(
-        names=arguments.names,
-        private_keys=arguments.private_keys,
+
+def _reseal_theirs(
+    arguments: Arguments, private_keys: Sequence[Path], wish: CommitWish, terminal: Terminal
+) -> int:
+    from sealer.cli import reseal_theirs, turning  # noqa: PLC0415 - RSA takes 60 ms to import
+
+    request = reseal_theirs.Request(
+        native=arguments.to is not None,
+        private_keys=private_keys,
         sealing_keys=arguments.sealing_keys,
+        expired_too=arguments.allow_expired_certificate,
         cluster=arguments.wish,
+        service=arguments.sealed_secrets_service,
+    )
+    job = turning.Job(
+        names=arguments.names,
         commit=wish,
         dry_run=arguments.dry_run,
         as_json=arguments.output_format == "json",
     )
-    return to_native.run(job, terminal)
+    return reseal_theirs.run(request, job, terminal)
 
 
 def _refuse_typed(*names: str) -> None:
@@ -167,7 +213,9 @@ def _refuse_typed(*names: str) -> None:
     for name in names:
         if source(name) is ParameterSource.COMMANDLINE:
             option = name.removesuffix("s").replace("_", "-")
-            raise UsageError(f"--{option} goes with --to native")
+            raise UsageError(
+                f"--{option} is for what kubeseal sealed", hint="it goes with --private-key"
+            )
 
 
 def _resealers(arguments: Arguments, terminal: Terminal) -> list[Resealer]:
@@ -231,6 +279,7 @@ def _outcomes(arguments: Arguments, run: _Run, terminal: Terminal) -> Iterator[O
         run.failures += outcome.failures
         run.held += outcome.held
         run.total += len(outcome.objects)
+        run.theirs += outcome.theirs
         yield outcome
 
 
@@ -261,6 +310,7 @@ def _report(run: _Run) -> dict[str, object]:
     return {
         "keys": [resealer.offers.newest for resealer in run.resealers],
         "objects": run.total,
+        "ofSealedSecrets": run.theirs,
         "resealed": [
             {"file": outcome.item.name, "object": name}
             for outcome in run.outcomes

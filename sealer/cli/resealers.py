@@ -64,12 +64,14 @@ class Outcome:
     Attributes:
         text: its new text; the old one where nothing was stale.
         objects: namespace and name of what it holds.
+        theirs: how many SealedSecrets of sealed-secrets it holds besides.
         results: one for each resealer, in their order.
     """
 
     item: Input
     text: str = field(repr=False)
     objects: tuple[str, ...]
+    theirs: int
     results: tuple[Resealed, ...]
 
     @property
@@ -158,7 +160,8 @@ def reseal(
         text = result.text
         results.append(result)
     names = tuple(text.partition(" ")[2] for text in objects)
-    return Outcome(item, text, names, tuple(results))
+    theirs = sum(at.is_bitnami() for at in source.objects())
+    return Outcome(item, text, names, theirs, tuple(results))
 
 
 def _of_cluster(repository: Repository | None, asked: Asked) -> Resealer:

@@ -63,6 +63,7 @@ class Arguments:
     to: Format
     sealing_keys: tuple[Path, ...]
     allow_expired_certificate: bool
+    sealed_secrets_service: str
     kubeconfig: Path | None
     context: str
     scope: Scope | None
@@ -107,15 +108,11 @@ class _Sealed:
     "--to",
     type=options.Word(Format),
     default=Format.NATIVE,
-    help="native (the default), or bitnami: for a sealed-secrets controller, whose certificate "
-    "--sealing-key names.",
+    help="native (the default), or bitnami: for a sealed-secrets controller.",
 )
 @options.sealing_keys
-@click.option(
-    "--allow-expired-certificate",
-    is_flag=True,
-    help="With --to bitnami: seal to a certificate that is expired.",
-)
+@options.expired_certificates
+@options.sealed_secrets_service
 @options.like
 @options.kubeconfig
 @options.context
@@ -202,6 +199,8 @@ class _Orders:
             sealing_keys=given.sealing_keys,
             now=self._now,
             expired_too=given.allow_expired_certificate,
+            cluster=Wish(kubeconfig=given.kubeconfig, context=given.context),
+            service=given.sealed_secrets_service,
             scope=given.scope,
             kind=given.kind,
             namespace=given.namespace,

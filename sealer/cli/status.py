@@ -9,7 +9,7 @@ from pathlib import Path
 
 import click
 
-from sealer.cli import options
+from sealer.cli import options, private_keys
 from sealer.cli.connecting import Asked, Wish, clusters_to_ask
 from sealer.cli.inputs import read_inputs
 from sealer.cli.known_keys import KnownKeys
@@ -17,7 +17,7 @@ from sealer.cli.output import Terminal
 from sealer.cli.repository import Repositories
 from sealer.errors import ClusterError
 from sealer.gathering import Gathered, gather
-from sealer.inventory import Inventory, Knowledge, take_stock
+from sealer.inventory import Inventory, Knowledge, joined, take_stock
 from sealer.inventory_text import HEADER, rows, summary, to_json
 from sealer.live import remembered_exposure
 from sealer.manifests.models import qualified
@@ -27,8 +27,12 @@ sealer status
 sealer status --stale apps/
 sealer status --live -o json
 sealer status --keyring keyring --exit-code
+sealer status --private-key sealed-secrets-keys.yaml
 """
 _HINT = "name a --keyring, ask the cluster with --live, or pin its key with `sealer init`"
+_THEIRS = "which key opens what kubeseal sealed shows only by opening it: --private-key FILE"
+
+_THEIR_VERSION = "bitnami.com/v1alpha1"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,6 +41,7 @@ class Arguments:
 
     paths: tuple[str, ...]
     keyring: Path | None
+    private_keys: tuple[Path, ...]
     live: bool
     cluster: str
     kubeconfig: Path | None
@@ -55,6 +60,7 @@ class Arguments:
 @options.paths
 @click.option("--stale", is_flag=True, help="Only what is not known to be on the newest key.")
 @options.keyring
+@options.private_keys
 @options.live
 @options.cluster
 @options.kubeconfig
@@ -69,6 +75,9 @@ def command(arguments: Arguments, terminal: Terminal) -> int:
     are the newest is known from .sealer.yaml and the keys that are pinned there, from --keyring,
     and with --live from the clusters; of other keys nothing is said. What a revoked key opens is
     exposed: rotate it. Recovery keys that an object lacks are named. Nothing is opened.
+
+    What kubeseal sealed names no key: it stands there with the known keys that had been made when
+    it was committed, as candidates; --private-key (PEM files or key Secrets) tells which it is.
     """
     inventory = _take(arguments, terminal)
     due = [one for one in inventory.objects if one.is_stale or one.is_unknown]
@@ -81,8 +90,9 @@ def command(arguments: Arguments, terminal: Terminal) -> int:
         terminal.fail(problem)
     for line in summary(inventory.totals):
         terminal.note(line)
-    if inventory.totals.unjudged:
-        terminal.note(f"to know more: {_HINT}")
+    for form, hint in (("native", _HINT), ("bitnami", _THEIRS)):
+        if any(one.is_unknown for one in inventory.objects if one.format == form):
+            terminal.note(f"to know more: {hint}")
     failed = max((problem.exit_code for problem in inventory.problems), default=0)
     return failed or int(bool(due) and arguments.exit_code)
 
@@ -109,7 +119,7 @@ def _take(arguments: Arguments, terminal: Terminal) -> Inventory:
         ((item.name, item.text.encode()) for item in found),
         {name: place.namespace for name, place in places.items() if place},
     )
-    return take_stock(
+    own = take_stock(
         gathered,
         Knowledge(
             keys=known.by_id,
@@ -118,6 +128,12 @@ def _take(arguments: Arguments, terminal: Terminal) -> Inventory:
         ),
         now=datetime.now(UTC),
     )
+    if not any(_THEIR_VERSION in item.text for item in found):
+        return own
+    from sealer.cli import bitnami_stock  # noqa: PLC0415 - RSA takes 60 ms to import
+
+    keys = private_keys.read_files(arguments.private_keys, terminal=terminal)
+    return joined(own, bitnami_stock.take(found, places, keys))
 
 
 def _remembered(

@@ -150,7 +150,7 @@ def _check(arguments: Arguments, terminal: Terminal) -> Report:
     every = [*checked, *theirs]
     findings += find_renamed(read_kustomizations(_looked_through(arguments, every)), every)
     if arguments.live:
-        findings += _ask(arguments, expected.repositories, checked)
+        findings += _ask(arguments, expected.repositories, every)
     return Report(files, every, findings)
 
 
@@ -222,7 +222,7 @@ def _object(checked: Checked) -> dict[str, object]:
 
 def _summary(report: Report) -> str:
     counts = Counter(key for item in report.checked for key in item.keys)
-    opened = ", ".join(f"{number} with {_short(key)}" for key, number in sorted(counts.items()))
+    opened = ", ".join(f"{number} with {short_id(key)}" for key, number in sorted(counts.items()))
     parts = [
         count(report.files, "file"),
         count(len(report.checked), "sound SealedSecret")
@@ -230,9 +230,3 @@ def _summary(report: Report) -> str:
         count(len(report.findings), "finding"),
     ]
     return ", ".join(parts)
-
-
-def _short(key: str) -> str:
-    """A key id of ours, or a fingerprint such as `SHA256:…`."""
-    algorithm, colon, digest = key.rpartition(":")
-    return f"{algorithm}{colon}{short_id(digest)}"

@@ -51,6 +51,11 @@ class GoTemplate:
         """The expressions in it."""
         return [part for part in self.parts if isinstance(part, Action)]
 
+    @property
+    def references(self) -> frozenset[str]:
+        """The items that are used."""
+        return frozenset(name for one in self.actions for name in items_of(one.expression))
+
     def check_references(self, item_keys: Collection[str]) -> None:
         """Check that every item that is used exists.
 

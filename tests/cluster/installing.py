@@ -17,9 +17,9 @@ IMAGE: Final = "registry.example/sealer:1.0"
 SERVICE_ACCOUNT: Final = "sealer-controller"
 
 
-def stream(*, image: str = IMAGE, namespace: str = DEFAULT_NAMESPACE) -> str:
+def stream(*flags: str, image: str = IMAGE, namespace: str = DEFAULT_NAMESPACE) -> str:
     """Return what `sealer install` prints."""
-    arguments = ("install", "--image", image, "--namespace", namespace)
+    arguments = ("install", "--image", image, "--namespace", namespace, *flags)
     return subprocess.run(
         [sys.executable, "-m", "sealer", *arguments],
         cwd=ROOT,
@@ -30,10 +30,10 @@ def stream(*, image: str = IMAGE, namespace: str = DEFAULT_NAMESPACE) -> str:
 
 
 def apply_stream(
-    api: ApiServer, *, namespace: str = DEFAULT_NAMESPACE
+    api: ApiServer, *flags: str, namespace: str = DEFAULT_NAMESPACE
 ) -> subprocess.CompletedProcess[str]:
     """Apply it as the administrator, and wait until its kinds can be used."""
-    text = stream(namespace=namespace)
+    text = stream(*flags, namespace=namespace)
     applied = api.kubectl("apply", "--server-side", "-f", "-", stdin=text)
     crds = [f"crd/{kind}.sealer.dev" for kind in ("sealedsecrets", "sharedsecrets", "sealingkeys")]
     api.kubectl("wait", "--for=condition=Established", "--timeout=30s", *crds)

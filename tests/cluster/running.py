@@ -55,10 +55,12 @@ class Controller:
     Attributes:
         url: where its health answers and metrics are.
         server: the process, to be stopped, killed and started again.
+        kubeseal_port: where it answers kubeseal, if it serves sealed-secrets.
     """
 
     url: str
     server: Server
+    kubeseal_port: int = 0
 
     def answer(self, path: str) -> tuple[int, str]:
         """Return status and text of one of its HTTP answers."""
@@ -112,19 +114,21 @@ def make_controller(
 ) -> Controller:
     """Make a controller that is not started yet; flags come after the tests' own."""
     config = api.kubeconfig_for_service_account(DEFAULT_NAMESPACE, SERVICE_ACCOUNT)
-    port = free_port()
+    port, kubeseal_port = free_port(), free_port()
     command = [
         sys.executable,
         "-m",
         "controller",
         f"--kubeconfig={config}",
         f"--listen=127.0.0.1:{port}",
+        f"--bitnami-listen=127.0.0.1:{kubeseal_port}",
         *defaults,
         *flags,
     ]
     env = {name: text for name, text in os.environ.items() if not name.startswith("SEALER_")}
     log = api.directory / f"{name}-{port}.log"
-    return Controller(f"http://127.0.0.1:{port}", Server(command, log=log, env=env, cwd=ROOT))
+    server = Server(command, log=log, env=env, cwd=ROOT)
+    return Controller(f"http://127.0.0.1:{port}", server, kubeseal_port)
 
 
 @contextmanager

@@ -266,3 +266,47 @@ def test_both_refuse_an_expired_certificate(kubeseal: Kubeseal, cli: Cli) -> Non
     assert cli.result("seal", *to, stdin=secret).code == 1
     sealed = cli.sealer("seal", *to, "--allow-expired-certificate", stdin=secret)
     assert kubeseal.unseal(sealed.decode(), EXPIRED)
+
+
+@pytest.mark.parametrize("scope", SCOPES)
+def test_items_that_are_set_here_open_with_kubeseal_and_nothing_else_changes(
+    kubeseal: Kubeseal, cli: Cli, scope: str
+) -> None:
+    secrets = [_secret("Opaque", {"a": b"made-up a"}, scope=scope, name=name) for name in "xy"]
+    text = f"# what they are\n{kubeseal.seal(_stream(secrets), key=NEW)}# the end\n"
+    path = cli.folder / "sealed.yaml"
+    path.write_text(text)
+    (cli.folder / "value").write_bytes(b"made-up \xff b")
+    certificate = cli.folder / "cert.pem"
+    certificate.write_text(NEW.certificate())
+    value = f"b={cli.folder / 'value'}"
+    where = (str(path), "--object", "x")
+    cli.sealer("set", "--sealing-key", str(certificate), *where, "--from-file", value)
+    added = [line for line in path.read_text().splitlines() if line not in text.splitlines()]
+    assert [line.partition(":")[0].strip() for line in added] == ["b"]
+    opened = [_without_owner(kubeseal.unseal(one, NEW)) for one in _one_by_one(path.read_text())]
+    secrets[0]["data"]["b"] = base64.b64encode(b"made-up \xff b").decode()
+    assert opened == secrets
+    cli.sealer("unset", *where, "b")
+    assert path.read_text() == text
+
+
+@pytest.mark.parametrize("form", ["yaml", "json"])
+def test_what_is_resealed_here_opens_with_the_newest_key_alone(
+    kubeseal: Kubeseal, cli: Cli, form: str
+) -> None:
+    secret = _secret("Opaque", {"a": b"made-up a", "b": b""}, more=KEPT)
+    path = cli.folder / f"sealed.{form}"
+    path.write_text(kubeseal.seal(secret, key=OLD, form=form))
+    backup = cli.folder / "keys.json"
+    items = [OLD.secret("old"), NEW.secret("new")]
+    backup.write_text(json.dumps({"apiVersion": "v1", "kind": "List", "items": items}))
+    cli.sealer("reseal", "--private-key", str(backup), str(path))
+    assert path.read_text().lstrip("-\n").startswith("{" if form == "json" else "apiVersion")
+    opened = _without_owner(kubeseal.unseal(path.read_text(), NEW))
+    assert opened["data"] == secret["data"]
+
+
+def test_a_secret_without_data_is_sealed(cli: Cli) -> None:
+    secret = _secret("Opaque", {})
+    assert cli.unseal(cli.seal(json.dumps(secret)), NEW) == [secret]

@@ -9,6 +9,7 @@ touched.
 from __future__ import annotations
 
 import json
+import os
 import shutil
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -20,6 +21,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from tests.cluster.harness import audit
 from tests.cluster.harness.access import Client, Credentials, Kubectl, write_kubeconfig
 from tests.cluster.harness.certificates import Authority, KeyPair, private_pem, public_pem
+from tests.cluster.harness.pod_network import PodNetwork
 from tests.cluster.harness.processes import Server, free_port, listening
 
 if TYPE_CHECKING:
@@ -51,6 +53,7 @@ class ApiServer:
         authority: signs client certificates that it accepts, and serving certificates that
             clients with one of its kubeconfigs accept.
         directory: everything it writes, logs included.
+        pods: what it finds at the addresses of pods.
     """
 
     def __init__(
@@ -77,8 +80,11 @@ class ApiServer:
         arguments = [*_api_flags(directory, self.port, etcd_port), *flags]
         if audited:
             arguments += _audit_flags(directory, self.audit.path)
+        self.pods = PodNetwork()
         self._server = Server(
-            [programs.kube_apiserver, *arguments], log=directory / "kube-apiserver.log"
+            [programs.kube_apiserver, *arguments],
+            log=directory / "kube-apiserver.log",
+            env=self.pods.environment(os.environ),
         )
 
     def start(self) -> None:
@@ -105,6 +111,7 @@ class ApiServer:
 
     def close(self) -> None:
         """End everything and delete the data; the logs stay."""
+        self.pods.close()
         self._server.stop(grace=0)
         self._etcd.stop(grace=0)
         shutil.rmtree(self.directory / "etcd", ignore_errors=True)

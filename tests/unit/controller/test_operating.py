@@ -97,9 +97,11 @@ def test_table_of_metrics_is_that_of_the_code() -> None:
     now = Snapshot(
         objects=[("Opened", True)],
         exposed=0,
+        bitnami_objects=[("Opened", True)],
         keys=[
             KeyNumbers(key="a1", state="Active", objects=2, age=60, backed_up=True),
         ],
+        bitnami_keys=["Active"],
         key_problems=0,
         depth=0,
         retries=0,

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from controller.bitnami_targets import owner_of
 from controller.targets import (
     Create,
     Delete,
@@ -297,3 +298,52 @@ def test_no_repr_shows_a_value() -> None:
     shown = repr([*secret_actions(secret(), None, OWNER), *secret_actions(secret(), there, OWNER)])
     assert "bWFkZS11cC" not in shown
     assert "made-up" not in shown
+
+
+# --- after sealed-secrets
+
+_THEIRS = owner_of("db", "uid-of-theirs")
+_REFERENCE = {"ownerReferences": [_THEIRS.to_manifest()]}
+
+
+def _their_secret(content: Any = None, **about: Any) -> Live:  # noqa: ANN401 - a Secret
+    known = {"owners": frozenset({"uid-of-theirs"}), "owned_by": frozenset({_THEIRS})}
+    return live(content or secret(), **{**known, "kept": _REFERENCE, **about})
+
+
+def test_secret_of_the_object_that_this_one_comes_after_is_taken_in_place() -> None:
+    action = only_replacement(secret(), _their_secret())
+    assert action.owner == OWNER
+    taken = owned_manifest(action.manifest, action.owner)["metadata"]
+    assert isinstance(taken, dict)
+    assert taken["ownerReferences"] == [OWNER.to_manifest()]
+
+
+def test_secret_of_another_object_of_sealed_secrets_is_somebody_elses() -> None:
+    other = owner_of("other", "uid-of-other")
+    with pytest.raises(NotOwned):
+        secret_actions(secret(), _their_secret(owned_by=frozenset({other})), OWNER)
+
+
+def test_shared_secret_does_not_come_after_an_object_of_sealed_secrets() -> None:
+    behind = Owner("SharedSecret", "db", "uid-of-shared")
+    with pytest.raises(NotOwned):
+        secret_actions(secret(), _their_secret(), behind)
+
+
+def test_taken_secret_of_another_type_is_made_anew() -> None:
+    delete, create = secret_actions(secret(type="shop.example/x"), _their_secret(), OWNER)
+    assert isinstance(delete, Delete)
+    assert isinstance(create, Create)
+
+
+@pytest.mark.parametrize("word", ["managed", "patch"])
+def test_what_was_said_to_sealed_secrets_holds(word: str) -> None:
+    said = {f"sealedsecrets.bitnami.com/{word}": "true"}
+    metadata = Metadata(namespace="shop", name="db", annotations=said)
+    there = live(secret(metadata=metadata, data={"z": b"made-up"}))
+    action = only_replacement(secret(), there)
+    assert action.owner == (OWNER if word == "managed" else None)
+    data = action.manifest["data"]
+    assert isinstance(data, dict)
+    assert ("z" in data) == (word == "patch")

@@ -30,11 +30,14 @@ class _Server(ApiServer):
         self.watches = watches
         self.asked: list[dict[str, str]] = []
         self.accepted: list[str] = []
+        self.absent = False
 
     async def request(self, method: str, path: str, body: object = None, **options: Any) -> Answer:  # noqa: ANN401
         assert (method, path, body) == ("GET", "/api/v1/secrets", None)
         self.asked.append(dict(options["params"]))
         self.accepted.append(options["accept"])
+        if self.absent:
+            return Answer(404, {})
         if not self.lists:
             raise ClusterError("the API server cannot be reached")
         found = self.lists.pop(0)
@@ -165,3 +168,32 @@ def test_watch_that_hangs_is_told_from_one_that_is_cut_off() -> None:
 
 def test_key_is_written_with_its_namespace_if_it_has_one() -> None:
     assert (str(Key("shop", "db")), str(Key("", "abc"))) == ("shop/db", "abc")
+
+
+def test_kind_that_may_be_absent_is_waited_for_and_may_go_again() -> None:
+    changes: list[Change] = []
+    shown: list[str] = []
+
+    async def scenario() -> tuple[list[str], list[str]]:
+        server = _Server([{"a": 1}], [])
+        server.absent = True
+        watch = _watch(server, changes)
+        watch.optional = True
+        watch.shown = lambda item: shown.append(item["metadata"]["name"])
+        watch.pulse.expect("secrets")
+        task = asyncio.create_task(watch.run())
+        await asyncio.sleep(5)
+        assert watch.synced.is_set()
+        before = watch.pulse.disconnected()
+        server.absent = False
+        server.watches = [[("ADDED", "b", 2)], _GONE]
+        await asyncio.sleep(4)
+        server.absent = True
+        await asyncio.sleep(30)
+        task.cancel()
+        return before, watch.pulse.disconnected()
+
+    assert run(scenario()) == ([], [])
+    assert shown == ["a", "b"]
+    assert changes[:2] == [("a", None, 1), ("b", None, 2)]
+    assert set(changes[2:]) == {("a", 1, None), ("b", 2, None)}

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import UTC, datetime
+from typing import Any
 
 import pytest
 
-from sealer.bitnami_native import to_native
+from sealer.bitnami_native import to_native, to_native_unseen
 from sealer.bitnami_native_text import Turned, turn_source
 from sealer.bitnami_opening import unseal as unseal_theirs
 from sealer.bitnami_sealing import seal
 from sealer.crypto.bitnami import Certificate, PrivateKey
 from sealer.crypto.keys import UnsealingKey
 from sealer.crypto.scope import Scope
-from sealer.errors import InvalidManifest, InvalidTemplate
+from sealer.errors import CannotOpen, InvalidManifest, InvalidTemplate, SealerError
 from sealer.manifests import documents
 from sealer.manifests.bitnami import (
     CLUSTER_WIDE,
@@ -133,3 +134,52 @@ def test_an_object_without_items_is_turned_too() -> None:
         "  template:\n"
         "    kind: Secret\n"
     )
+
+
+def _unseen(sealed: BitnamiSealedSecret) -> SealedSecret:
+    return to_native_unseen(sealed, [KEY], to=[OURS.public], now=NOW).sealed
+
+
+@pytest.mark.parametrize("scope", Scope)
+def test_unseen_it_becomes_the_same(scope: Scope) -> None:
+    theirs = _sealed(scope=scope, type="example.com/db", data={"url": "{{ .password | b64enc }}"})
+    native = _unseen(theirs)
+    opened = unseal(native, {OURS.id: OURS})
+    assert opened.secret == unseal_theirs(theirs, [KEY]).secret
+    assert (native.scope, native.template.kind) == (scope, "Secret")
+    assert _unseen(_sealed({})).seals == {}
+
+
+VALUES = (b"made-up user", b"\xff\xfe", b"", b'{"a": 1}')
+
+
+@pytest.mark.parametrize("source", ["{{ .user }}", "{{ .user | b64dec }}", "{{ .user | trim }}"])
+def test_unseen_no_value_makes_a_difference(source: str) -> None:
+    made = [_unseen(_sealed({"user": value}, data={"text": source})) for value in VALUES]
+    assert len({str(native.template.data) for native in made}) == 1
+
+
+@pytest.mark.parametrize("type_", ["kubernetes.io/dockerconfigjson", "kubernetes.io/tls"])
+def test_unseen_a_type_asks_for_items_and_not_for_what_is_in_them(type_: str) -> None:
+    names = (".dockerconfigjson", "tls.crt", "tls.key")
+    _unseen(_sealed(dict.fromkeys(names, b"made up"), type=type_))
+    with pytest.raises(InvalidManifest):
+        _unseen(_sealed({"other": b"made up"}, type=type_))
+
+
+@pytest.mark.parametrize(
+    "template",
+    [
+        {"data": {"text": "{{ fail .user }}"}},
+        {"data": {"text": "{{ .nowhere }}"}},
+        {"data": {"user": "{{ .password }}"}},
+        {"data": {"text": "{{ .user | toJson }}"}},
+        {"type": "kubernetes.io/service-account-token"},
+        {"finalizers": ("example.com/keep",)},
+    ],
+)
+def test_unseen_a_refusal_needs_no_key(template: dict[str, Any]) -> None:
+    with pytest.raises(SealerError) as caught:
+        to_native_unseen(_sealed(**template), [], to=[OURS.public], now=NOW)
+    assert not isinstance(caught.value, CannotOpen)
+    assert caught.value.obj

@@ -2,12 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from sealer.errors import UsageError
-from sealer.install import AUDIT_POLICY, FILES, MAX_IMAGE_NAME, audit_policy, stream
+from sealer.install import (
+    AUDIT_POLICY,
+    BITNAMI_FILE,
+    FILES,
+    KUBESEAL_FILE,
+    MAX_IMAGE_NAME,
+    RELAY_FILE,
+    USERS_FILE,
+    Installation,
+    audit_policy,
+)
+from sealer.install import stream as stream_of
 from sealer.manifests import documents
 
 _SCHEMAS = Path(__file__).parents[3] / "schemas"
@@ -15,9 +28,14 @@ _TEXTS = [(_SCHEMAS / name).read_text() for name in FILES]
 _DIGEST = "sha256:" + "0123456789abcdef" * 4
 
 
+def stream(texts: Sequence[str], **options: Any) -> str:  # noqa: ANN401 - its fields
+    return stream_of(texts, Installation(**options))
+
+
 def test_every_manifest_is_listed() -> None:
     found = {str(path.relative_to(_SCHEMAS)) for path in _SCHEMAS.glob("*/*.yaml")}
-    assert set(FILES) == found - {"install/kustomization.yaml"}
+    served = {BITNAMI_FILE, KUBESEAL_FILE, USERS_FILE, RELAY_FILE}
+    assert served | set(FILES) == found - {"install/kustomization.yaml"}
 
 
 def test_files_come_out_byte_for_byte_but_for_what_is_asked() -> None:
@@ -127,3 +145,63 @@ def test_audit_policy_never_logs_a_body() -> None:
     levels = [rule["level"] for rule in rules if isinstance(rule, dict)]
     assert set(levels) == {"None", "Metadata"}
     assert len(levels) == len(rules)
+
+
+def _served(**options: Any) -> Installation:  # noqa: ANN401 - its fields
+    return Installation(image="sealer", **options)
+
+
+def _stream_of(installation: Installation) -> str:
+    return stream_of([(_SCHEMAS / name).read_text() for name in installation.files], installation)
+
+
+def test_sealed_secrets_is_served_where_it_is_asked_for() -> None:
+    assert "--serve-bitnami" not in _stream_of(_served())
+    for installation in (_served(serve_bitnami=True), _served(kubeseal_service="any")):
+        assert 'args: [--log-format=json, "--serve-bitnami"]' in _stream_of(installation)
+        assert BITNAMI_FILE in installation.files
+    assert KUBESEAL_FILE not in _served(serve_bitnami=True).files
+
+
+def test_the_service_has_the_name_that_is_asked_for_and_so_have_its_rights() -> None:
+    text = _stream_of(_served(kubeseal_service="sealed-secrets", namespace="sealed"))
+    manifests: list[Any] = [document.value for document in documents.read(text)]
+    found = {(it["kind"], it["metadata"]["name"]): it for it in manifests}
+    assert found["Service", "sealed-secrets"]["metadata"]["namespace"] == "sealed"
+    names = [rule["resourceNames"] for rule in found["Role", "sealer-kubeseal"]["rules"]]
+    assert names == [["sealed-secrets"], ["http:sealed-secrets:http"]]
+    assert "sealed-secrets-controller" not in text
+
+
+def test_where_kubeseal_looks_in_another_namespace_requests_are_passed_on() -> None:
+    asked = _served(kubeseal_service="theirs", kubeseal_namespace="kube-system", namespace="sealed")
+    manifests: list[Any] = [each.value for each in documents.read(_stream_of(asked))]
+    found = {
+        (it["kind"], it["metadata"].get("namespace", ""), it["metadata"]["name"]): it
+        for it in manifests
+    }
+    relay = found["Deployment", "kube-system", "sealer-kubeseal-relay"]["spec"]["template"]["spec"]
+    (container,) = relay["containers"]
+    assert container["env"][0]["value"] == "http://theirs.sealed:8080"
+    assert container["image"] == "sealer"
+    assert relay["automountServiceAccountToken"] is False
+    assert {("Service", "kube-system", "theirs"), ("Service", "sealed", "theirs")} <= found.keys()
+    roles = [place for kind, place, name in found if (kind, name) == ("Role", "sealer-kubeseal")]
+    assert roles == ["kube-system"]
+    (controller,) = found["Deployment", "sealed", "sealer-controller"]["spec"]["template"]["spec"][
+        "containers"
+    ]
+    assert controller["args"][1:] == ["--serve-bitnami", "--bitnami-key-namespace=kube-system"]
+
+
+@pytest.mark.parametrize("namespace", ["", "sealer-system"])
+def test_in_the_controllers_own_namespace_nothing_is_passed_on(namespace: str) -> None:
+    asked = _served(kubeseal_service="theirs", kubeseal_namespace=namespace)
+    assert RELAY_FILE not in asked.files
+    assert "key-namespace" not in _stream_of(asked)
+
+
+@pytest.mark.parametrize("name", ["Sealed", "1e3", "a.b", "-a", "a" * 64, "sealer-controller"])
+def test_what_is_no_name_of_a_service_is_refused(name: str) -> None:
+    with pytest.raises(UsageError, match="not the name of a Service"):
+        _stream_of(_served(kubeseal_service=name))
