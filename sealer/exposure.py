@@ -22,7 +22,7 @@ _NAME = re.compile(r"(?P<first>[0-9a-f]{4,32})(?:…(?P<last>[0-9a-f]{1,28}))?")
 _DIGITS = 32
 
 
-class Standing(StrEnum):
+class Fate(StrEnum):
     """What became of a value that the key opens."""
 
     EXPOSED = "exposed"
@@ -123,7 +123,7 @@ class Leak:
 
     obj: str
     item: str
-    standing: Standing
+    fate: Fate
     file: str
     first: Moment
     last: Moment
@@ -163,9 +163,9 @@ def trace(key: str, versions: Iterable[Version], now: Sequence[Placed]) -> tuple
                 by_place.setdefault(place, by_entry[entry])  # renamed since it was resealed
     found = []
     for place, sightings in by_place.items():
-        standing = Standing.SEALED_ANEW if place in present else Standing.GONE
-        standing = Standing.EXPOSED if place in exposed else standing
-        found.append(_leak(place, sightings, standing, exposed.get(place)))
+        fate = Fate.SEALED_ANEW if place in present else Fate.GONE
+        fate = Fate.EXPOSED if place in exposed else fate
+        found.append(_leak(place, sightings, fate, exposed.get(place)))
     return tuple(sorted(found, key=_rank))
 
 
@@ -201,14 +201,12 @@ def _items(sealed: SealedSecret, file: str, *, only: str = "") -> Iterator[tuple
             )
 
 
-def _leak(
-    place: _Place, sightings: Sequence[_Sighting], standing: Standing, file: str | None
-) -> Leak:
+def _leak(place: _Place, sightings: Sequence[_Sighting], fate: Fate, file: str | None) -> Leak:
     in_order = sorted(sightings, key=lambda one: one.moment.position)
     return Leak(
         obj=place[0],
         item=place[1],
-        standing=standing,
+        fate=fate,
         file=in_order[0].file if file is None else file,
         first=in_order[-1].moment,
         last=in_order[0].moment,
@@ -216,4 +214,4 @@ def _leak(
 
 
 def _rank(leak: Leak) -> tuple[int, str, str, str]:
-    return list(Standing).index(leak.standing), leak.obj, leak.item, leak.file
+    return list(Fate).index(leak.fate), leak.obj, leak.item, leak.file

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 
-from sealer.exposure import Leak, Moment, Standing
+from sealer.exposure import Fate, Leak, Moment
 from sealer.manifests.times import format_time
 from sealer.pinned_keys import short_id
 
@@ -26,7 +26,7 @@ def rows(leaks: Leaks, *, everything: bool) -> list[Row]:
         _row(leak, f"{repository}: {leak.file}" if several else leak.file)
         for repository, found in leaks.items()
         for leak in found
-        if everything or leak.standing is Standing.EXPOSED
+        if everything or leak.fate is Fate.EXPOSED
     ]
 
 
@@ -35,10 +35,10 @@ def summary(key: str, leaks: Leaks) -> list[str]:
     return list(_summary(key, totals(leaks)))
 
 
-def totals(leaks: Leaks) -> dict[Standing, int]:
+def totals(leaks: Leaks) -> dict[Fate, int]:
     """How many values stand how."""
-    every = [leak.standing for found in leaks.values() for leak in found]
-    return {standing: every.count(standing) for standing in Standing}
+    every = [leak.fate for found in leaks.values() for leak in found]
+    return {fate: every.count(fate) for fate in Fate}
 
 
 def to_json(key: str, leaks: Leaks) -> dict[str, object]:
@@ -50,7 +50,7 @@ def to_json(key: str, leaks: Leaks) -> dict[str, object]:
                 "repository": repository,
                 "object": leak.obj,
                 "item": leak.item,
-                "status": str(leak.standing),
+                "status": str(leak.fate),
                 "file": leak.file,
                 "first": _moment(leak.first),
                 "last": _moment(leak.last),
@@ -58,12 +58,12 @@ def to_json(key: str, leaks: Leaks) -> dict[str, object]:
             for repository, found in leaks.items()
             for leak in found
         ],
-        "totals": {str(standing): number for standing, number in totals(leaks).items()},
+        "totals": {str(fate): number for fate, number in totals(leaks).items()},
     }
 
 
-def _summary(key: str, numbers: Mapping[Standing, int]) -> Iterator[str]:
-    left, total = numbers[Standing.EXPOSED], sum(numbers.values())
+def _summary(key: str, numbers: Mapping[Fate, int]) -> Iterator[str]:
+    left, total = numbers[Fate.EXPOSED], sum(numbers.values())
     if not total:
         yield f"nothing was ever sealed to key {short_id(key)} here"
         return
@@ -71,7 +71,7 @@ def _summary(key: str, numbers: Mapping[Standing, int]) -> Iterator[str]:
         yield f"{left} of {_values(total)} to rotate and seal anew: key {short_id(key)} opens them"
     else:
         yield f"nothing is left under key {short_id(key)}, which opened {_values(total)}"
-    if gone := numbers[Standing.GONE]:
+    if gone := numbers[Fate.GONE]:
         yield (
             f"{_values(gone)} not there any more: rotate what is still in use somewhere "
             "(--everything lists them)"
@@ -86,7 +86,7 @@ def _row(leak: Leak, file: str) -> Row:
     return (
         leak.obj,
         leak.item,
-        str(leak.standing),
+        str(leak.fate),
         _short(leak.first),
         _short(leak.last),
         file,

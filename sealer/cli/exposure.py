@@ -13,7 +13,7 @@ from sealer.cli import options
 from sealer.cli.output import Terminal, count
 from sealer.cli.repository import Repositories
 from sealer.errors import Refused, SealerError
-from sealer.exposure import KeyName, Moment, Standing, Version, marks, trace
+from sealer.exposure import Fate, KeyName, Moment, Version, marks, trace
 from sealer.exposure_text import HEADER, rows, summary, to_json, totals
 from sealer.gathering import Gathered, Placed, gather
 
@@ -103,7 +103,7 @@ def command(arguments: Arguments, terminal: Terminal) -> int:
     for line in summary(key, leaks):
         terminal.note(line)
     codes = [error.exit_code for error in failures]
-    return max([int(totals(leaks)[Standing.EXPOSED] > 0), *codes])
+    return max([int(totals(leaks)[Fate.EXPOSED] > 0), *codes])
 
 
 def _concerning(key: str, one: _Repository) -> Iterator[SealerError]:

@@ -320,6 +320,13 @@ def key_secret(key: UnsealingKey, *, ordinal: int, state: str) -> Object:
     }
 
 
+def newer_key_secret(api: ApiServer, key: UnsealingKey) -> Object:
+    """Return a key Secret that makes a key the newest; ordinals of lost keys are not used again."""
+    items = api.request("GET", f"{GROUP}/sealingkeys").body["items"]
+    said = (item.get("status", {}).get("ordinal", 0) for item in items)
+    return key_secret(key, ordinal=max([0, *said]) + 10, state="Active")
+
+
 def sealing_key(public: SealingKey, *, name: str = "") -> Object:
     """Return a SealingKey of role Cluster."""
     return {
@@ -336,7 +343,13 @@ def cluster_key(api: ApiServer) -> SealingKey:
     def newest() -> SealingKey:
         items = api.request("GET", f"{GROUP}/sealingkeys").body["items"]
         own = [item for item in items if item["spec"]["role"] == "Cluster"]
-        active = [item for item in own if item.get("status", {}).get("state") == "Active"]
+        secrets = {item["metadata"]["name"] for item in api.request("GET", SECRETS).body["items"]}
+        active = [
+            item
+            for item in own
+            if item.get("status", {}).get("state") == "Active"
+            and f"unsealing-key-{item['status']['ordinal']}" in secrets  # else it is lost
+        ]
         assert active, "no active SealingKey"
         chosen = max(active, key=lambda item: item["status"]["ordinal"])
         return SealingKey.from_pem(chosen["spec"]["publicKey"])

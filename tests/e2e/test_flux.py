@@ -22,7 +22,7 @@ from tests.cluster.running import (
     Namespace,
     cluster_key,
     conditions,
-    key_secret,
+    newer_key_secret,
 )
 from tests.e2e.gitops import Laptop, ordinary_user
 from tests.tools.catalog import Tool
@@ -84,13 +84,13 @@ def laptop(shop: Namespace, url: str, tmp_path: Path) -> Laptop:
 def renewed(shop: Namespace) -> Iterator[UnsealingKey]:
     """What renewing does: a key that is newer than the cluster's first, in this block."""
     key = UnsealingKey.generate()
-    secret = key_secret(key, ordinal=60, state="Active")
+    secret = newer_key_secret(shop.api, key)
     assert shop.api.request("POST", SECRETS, secret).status == 201
     try:
         eventually(lambda: cluster_key(shop.api) == key.public, what="the newer key")
         yield key
     finally:
-        shop.api.request("DELETE", f"{SECRETS}/unsealing-key-60")
+        shop.api.request("DELETE", f"{SECRETS}/{secret['metadata']['name']}")
 
 
 def create(laptop: Laptop, shop: Namespace, *arguments: str, file: str = "db.yaml") -> None:

@@ -12,7 +12,7 @@ import pytest
 from sealer.crypto.keys import UnsealingKey
 from sealer.crypto.scope import Scope
 from sealer.errors import Refused, UnknownKey, UsageError
-from sealer.exposure import KeyName, Leak, Moment, Standing, Version, marks, trace
+from sealer.exposure import Fate, KeyName, Leak, Moment, Version, marks, trace
 from sealer.exposure_text import rows, summary, to_json
 from sealer.gathering import Placed
 from sealer.manifests.models import Metadata, SealedSecret, Secret
@@ -57,11 +57,11 @@ def stands(*objects: SealedSecret, file: str = "db.yaml") -> list[Placed]:
 
 def leak(
     item: str = "password",
-    standing: Standing = Standing.EXPOSED,
+    fate: Fate = Fate.EXPOSED,
     **about: Any,  # noqa: ANN401 - fields of a Leak
 ) -> Leak:
     usual = {"obj": "shop/db", "file": "db.yaml", "first": FIRST, "last": FIRST}
-    return Leak(item=item, **{"standing": standing, **usual, **about})
+    return Leak(item=item, **{"fate": fate, **usual, **about})
 
 
 def test_value_that_stands_as_it_was_sealed_is_exposed() -> None:
@@ -80,7 +80,7 @@ def test_each_value_that_is_sealed_anew_is_done_with() -> None:
     half = with_items(one, {"user": b"made-up too"}, to=[NEW.public], now=NOW)
     assert trace(LEAKED.id, [wrote(one), wrote(half, at=[SECOND])], stands(half)) == (
         leak("password", last=SECOND),
-        leak("user", Standing.SEALED_ANEW),
+        leak("user", Fate.SEALED_ANEW),
     )
 
 
@@ -99,8 +99,8 @@ def test_what_is_not_there_any_more_is_gone() -> None:
     versions = [wrote(one, other)]
     assert trace(LEAKED.id, versions, stands(without)) == (
         leak("user"),
-        leak("password", Standing.GONE),
-        leak("password", Standing.GONE, obj="shop/other"),
+        leak("password", Fate.GONE),
+        leak("password", Fate.GONE, obj="shop/other"),
     )
 
 
@@ -109,7 +109,7 @@ def test_moved_file_and_renamed_object_do_not_hide_a_value() -> None:
     renamed = replace(resealed(one), metadata=Metadata(namespace="shop", name="database"))
     assert trace(LEAKED.id, [wrote(one)], stands(renamed, file="other.yaml")) == (
         leak(obj="shop/database", file="other.yaml"),
-        leak(standing=Standing.GONE),
+        leak(fate=Fate.GONE),
     )
 
 
@@ -126,7 +126,7 @@ def test_objects_without_a_namespace_are_told_apart_by_their_files() -> None:
     now = [*stands(sealed(namespace="", to=NEW), file="a.yaml"), *stands(other, file="b.yaml")]
     assert trace(LEAKED.id, versions, now) == (
         leak(obj="db", file="b.yaml"),
-        leak(standing=Standing.SEALED_ANEW, obj="db", file="a.yaml"),
+        leak(fate=Fate.SEALED_ANEW, obj="db", file="a.yaml"),
     )
 
 
@@ -188,7 +188,7 @@ def test_beginning_of_two_keys_names_none() -> None:
 # --- how it is told
 
 LEAKS = {
-    ".": (leak(last=SECOND), leak("user", Standing.SEALED_ANEW), leak("token", Standing.GONE)),
+    ".": (leak(last=SECOND), leak("user", Fate.SEALED_ANEW), leak("token", Fate.GONE)),
     "other": (leak("pin", obj="pay/card", file="card.yaml"),),
 }
 
@@ -210,7 +210,7 @@ def test_summary_counts_down() -> None:
         f"2 of 4 values to rotate and seal anew: key {short} opens them",
         GONE,
     ]
-    done = {".": (leak(standing=Standing.SEALED_ANEW),)}
+    done = {".": (leak(fate=Fate.SEALED_ANEW),)}
     assert summary(LEAKED.id, done) == [f"nothing is left under key {short}, which opened 1 value"]
     assert summary(LEAKED.id, {}) == [f"nothing was ever sealed to key {short} here"]
 

@@ -297,6 +297,7 @@ def test_a_template_may_not_make_its_result_something_that_we_trust(where: str, 
 def test_what_no_template_may_set_is_what_marks_keys_clusters_and_sync_targets() -> None:
     assert set(RESERVED_METADATA) == {
         "sealer.dev/unsealing-key",
+        "sealer.dev/unsealing-key-backup",
         "sealer.dev/sealing-key",
         "sealer.dev/cluster",
         "sealer.dev/shared-secret",
