@@ -93,13 +93,13 @@ def read(item: Object) -> KeySecret:
 
 def load(secret: KeySecret) -> KeyPair | KeyProblem:
     """Load a key, which takes a few milliseconds of arithmetic."""
-    document = {
-        "apiVersion": "v1",
-        "kind": "Secret",
-        "metadata": {"name": secret.name},
-        "data": dict(secret.data),
-    }
     try:
+        document = {
+            "apiVersion": "v1",
+            "kind": "Secret",
+            "metadata": {"name": secret.name},
+            "data": dict(secret.data),
+        }
         pair = read_key_in_use(plaintext.read_secret(document))
     except SealerError as error:
         return KeyProblem(secret.name, InvalidKey(error.message, key=error.key))

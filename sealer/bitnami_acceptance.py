@@ -15,7 +15,7 @@ from sealer.bitnami_opening import decode_items
 from sealer.crypto.scope import Kind, Scope
 from sealer.decoding import decode
 from sealer.errors import Refused, SealerError
-from sealer.manifests.bitnami import BitnamiSealedSecret
+from sealer.manifests.bitnami import API_VERSION, KIND, BitnamiSealedSecret
 from sealer.manifests.models import Metadata, SealedSecret
 from sealer.pinned_keys import short_id
 from sealer.sealing import check_fits
@@ -69,16 +69,28 @@ def accept_rotated(
         MalformedInput: it is not well-formed.
     """
     try:
-        found = BitnamiSealedSecret.read(answer)
+        # Their own controller leaves out what kind it is.
+        found = BitnamiSealedSecret.read({"apiVersion": API_VERSION, "kind": KIND, **answer})
         _check_place(sealed.metadata, found.metadata)
         _check_same("scope", sealed.scope, found.scope)
         before, after = decode_items(sealed).items, decode_items(found).items
-        _check_same("items", sorted(before), sorted(after))
+        _check_same("items", sorted(before), _without_results(sealed, after))
         for key, item in before.items():
             _check_same(f"length of {key}", len(item.ciphertext), len(after[key].ciphertext))
     except SealerError as error:
         raise error.at(obj=str(sealed)) from None
     return replace(sealed, encrypted_data={key: found.encrypted_data[key] for key in before})
+
+
+def _without_results(sealed: BitnamiSealedSecret, items: Mapping[str, object]) -> list[str]:
+    """The items of an answer, but for what their controller renders and seals besides."""
+    made = sealed.template.data.keys()
+    if not made.isdisjoint(sealed.encrypted_data):
+        raise Refused(
+            "a template makes the value of an item, and that could come back instead of it",
+            hint="--private-key FILE reseals it here",
+        )
+    return sorted(items.keys() - made)
 
 
 def _check_place(expected: Metadata, found: Metadata) -> None:

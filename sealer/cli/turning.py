@@ -116,7 +116,7 @@ class _Run:
     @property
     def summary(self) -> str:
         if not self.turned:
-            return "nothing to do"
+            return "nothing is changed" if self.failures else "nothing to do"
         would = "would be " if self.job.dry_run else ""
         objects = sum(len(turned.done) for _, turned in self.turned)
         done = f"{count(len(self.turned), 'file')}, {count(objects, 'object')}"

@@ -15,8 +15,9 @@ from sealer.manifests import documents
 from tests import rsa_keys
 from tests.cluster.bitnami import Theirs, install_crd
 from tests.cluster.harness.processes import eventually
+from tests.cluster.harness.sealed_secrets import running_sealed_secrets
 from tests.cluster.installing import ROOT, apply_stream
-from tests.cluster.kubeseal import SERVICE, put_behind, put_key
+from tests.cluster.kubeseal import SERVICE, put_behind, put_key, put_port_behind
 from tests.cluster.running import cluster_key, running_controller
 from tests.tools.catalog import Tool
 from tests.tools.requirement import require_crds
@@ -158,7 +159,7 @@ def test_a_file_is_resealed_through_the_cluster_once(
     assert opened == [True] * 6 + [False]
     after = path.read_text()
     assert _without_items(before) == _without_items(after)
-    assert "nothing to do" in sealer(*arguments, code=4)
+    assert "nothing is changed" in sealer(*arguments, code=4)
     assert path.read_text() == after
 
 
@@ -190,10 +191,44 @@ def test_a_service_that_is_not_there_is_named_and_nothing_is_changed(
     where = ("--sealed-secrets-service", f"{theirs.namespace}/none")
     said = sealer("reseal", "--to", "native", *where, "all.yaml", code=5, administrator=True)
     assert f"there is no Service {theirs.namespace}/none" in said
-    assert "nothing to do" in said
+    assert "nothing is changed" in said
     assert path.read_text() == before
     said = sealer("seal", "--to", "bitnami", "all.yaml", *where, code=5)
     assert "you may not" in said
+
+
+def test_their_own_controller_reseals_too_and_the_template_stays(
+    theirs: Theirs,
+    sealer: Callable[..., str],
+    find_program: ProgramFinder,
+    new_namespace: NamespaceFactory,
+    tmp_path: Path,
+) -> None:
+    home = new_namespace("original")
+    put_key(theirs.api, rsa_keys.OLD, "sealed-secrets-key-old", namespace=home)
+    sealed = theirs.seal("db", DATA)
+    sealed["spec"]["template"]["data"] = {"url": "db://{{ .user }}@db"}
+    path = _write(tmp_path, sealed)
+    before = path.read_text()
+    program, crds = find_program("sealed-secrets-controller"), require_crds(Tool.SEALED_SECRETS)
+    flags = ["--all-namespaces=false", "--key-renew-period=1s"]
+    with running_sealed_secrets(theirs.api, program, crds, namespace=home, flags=flags) as original:
+        service = {
+            "metadata": {"name": SERVICE},
+            "spec": {"ports": [{"name": "http", "port": 8080}]},
+        }
+        place = f"/api/v1/namespaces/{home}/services"
+        assert theirs.api.request("POST", place, service).status == 201
+        port = int(original.url.rpartition(":")[2])
+        put_port_behind(theirs.api, port, namespace=home, address="10.1.0.18")
+        where = ("--sealed-secrets-service", f"{home}/{SERVICE}")
+        said = sealer("reseal", "--through-cluster", *where, "all.yaml", administrator=True)
+    assert "1 object on the newest key" in said
+    after = path.read_text()
+    assert after != before
+    assert _without_items(after) == _without_items(before)
+    _file(tmp_path, rsa_keys.OLD)
+    sealer("unseal", "--private-key", "old.key", "all.yaml", code=4)
 
 
 def _without_items(text: str) -> list[Object]:

@@ -10,9 +10,10 @@ from urllib.parse import unquote
 
 import pytest
 
+from controller import bitnami_answers, bitnami_endpoints
 from sealer import decoding
 from sealer.cli.registry import COMMANDS
-from sealer.crypto import primitives
+from sealer.crypto import bitnami_making, primitives
 from sealer.manifests import nodes, template_expressions, values
 
 ROOT = Path(__file__).parents[2]
@@ -168,6 +169,15 @@ def test_numbers_in_other_pages_are_those_of_the_code() -> None:
     assert f"({primitives.WRAPPED_BYTES} bytes)" in _text(ROOT / "CONTRIBUTING.md")
     assert f"up to {decoding.MAX_RECIPIENTS} recipients" in _text(ROOT / "CHANGELOG.md")
     assert f"public key, {primitives.PUBLIC_BYTES} bytes" in _text(DOCS / "glossary.md")
+
+
+def test_limits_of_the_endpoints_are_those_of_the_code() -> None:
+    page = _text(DOCS / "sealed-secrets-endpoints.md")
+    assert f"more than {bitnami_answers.MAX_BODY_BYTES >> 20} MiB" in page
+    assert f"more than {bitnami_endpoints.MAX_AT_A_TIME} at a time" in page
+    decision = _text(DECISIONS / "0021-endpoints-that-are-no-oracle.md")
+    assert f"{bitnami_answers.MAX_ITEMS:,} items" in decision
+    assert f"RSA of {bitnami_making.BITS:,} bits" in page
 
 
 def test_make_targets_that_contributors_are_told_of_exist() -> None:

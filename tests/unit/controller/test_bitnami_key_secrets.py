@@ -106,7 +106,7 @@ def test_a_malformed_key_secret_is_a_problem_with_a_name_and_without_a_value(
 
 
 def test_what_nobody_thought_of_is_a_problem_too() -> None:
-    odd = KeySecret("odd", active=True, data={1: "made up"})  # type: ignore[dict-item]
+    odd = KeySecret("odd", active=True, data=7)  # type: ignore[arg-type]
     problem = load(odd)
     assert isinstance(problem, KeyProblem)
     assert problem.name == "odd"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from copy import deepcopy
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -17,7 +18,7 @@ from sealer.bitnami_sealing import seal
 from sealer.crypto.bitnami import Certificate, PrivateKey
 from sealer.crypto.keys import UnsealingKey
 from sealer.errors import Refused, SealerError
-from sealer.manifests.bitnami import CLUSTER_WIDE
+from sealer.manifests.bitnami import CLUSTER_WIDE, BitnamiTemplate
 from sealer.manifests.models import Metadata, Secret
 from sealer.opening import unseal
 from tests import rsa_keys
@@ -92,6 +93,8 @@ def test_an_answer_that_is_no_such_object_is_refused(answer: Object) -> None:
 def test_of_a_rotated_answer_only_the_items_are_taken() -> None:
     answer = deepcopy(ROTATED)
     answer["spec"] = {"template": {"metadata": {"labels": {"stranger": "yes"}}}, **answer["spec"]}  # type: ignore[dict-item]
+    del answer["kind"]  # as their own controller answers
+    del answer["apiVersion"]
     found = accept_rotated(SEALED, answer)
     assert found.template == SEALED.template
     assert unseal_theirs(found, [NEW]).secret == unseal_theirs(SEALED, [OLD]).secret
@@ -116,3 +119,20 @@ def test_a_rotated_answer_for_something_else_is_refused(change: Change, what: st
     change(answer)
     with pytest.raises(Refused, match=f"another {what}"):
         accept_rotated(SEALED, answer)
+
+
+def test_a_rotated_answer_of_another_kind_is_refused() -> None:
+    with pytest.raises(SealerError):
+        accept_rotated(SEALED, {**ROTATED, "kind": "Secret"})
+
+
+def test_results_that_their_controller_seals_besides_are_left_out() -> None:
+    templated = replace(SEALED, template=BitnamiTemplate(data={"url": "{{ .user }}"}))
+    answer: Object = deepcopy(dict(ROTATED))
+    answer["spec"]["encryptedData"]["url"] = answer["spec"]["encryptedData"]["user"]
+    assert accept_rotated(templated, answer).encrypted_data.keys() == SEALED.encrypted_data.keys()
+    with pytest.raises(Refused, match="another items"):
+        accept_rotated(SEALED, answer)
+    covered = replace(SEALED, template=BitnamiTemplate(data={"user": "made-up"}))
+    with pytest.raises(Refused, match="a template makes the value of an item"):
+        accept_rotated(covered, ROTATED)
