@@ -31,7 +31,6 @@ from controller.live import Glimpse, glimpse
 from controller.liveness import Pulse
 from controller.metrics import Metrics, Snapshot
 from controller.reconcile import KIND
-from controller.renewal import KEY_LABEL, KeyProblem, read_key
 from controller.server import serving
 from controller.settings import ClusterSettings, Settings
 from controller.shares import Shares
@@ -40,6 +39,7 @@ from controller.targets import TARGET_LABEL
 from controller.watching import Key, Watch
 from controller.workqueue import Backoff, WorkQueue
 from sealer.errors import SealerError
+from sealer.key_secrets import KEY_LABEL, KeyProblem, read_key
 from sealer.keyring import HeldKey
 
 _LEASE = "sealer-controller"

@@ -19,10 +19,7 @@ from controller.cluster import Changed, Cluster
 from controller.live import FIELD_MANAGER
 from controller.renewal import (
     KIND,
-    KeyProblem,
     first_record,
-    key_secret,
-    keyring_of,
     publish,
     sealing_key_status,
 )
@@ -30,6 +27,7 @@ from controller.status import Ref
 from controller.watching import Key, is_older
 from sealer.crypto.keys import UnsealingKey
 from sealer.errors import SealerError
+from sealer.key_secrets import KeyProblem, key_secret, keyring_of
 from sealer.keyring import HeldKey, Keyring
 
 Object = Mapping[str, Any]

@@ -9,10 +9,11 @@ import pytest
 from controller.apiserver import Answer, ApiServer
 from controller.cluster import Cluster
 from controller.keys import ClusterKeys
-from controller.renewal import KeyProblem, first_record, key_secret, read_key
+from controller.renewal import first_record
 from controller.watching import Key
 from sealer.crypto.keys import UnsealingKey
 from sealer.errors import ClusterError, InvalidKey
+from sealer.key_secrets import KeyProblem, key_secret, read_key
 from sealer.keyring import HeldKey, Keyring
 from tests.unit.controller.world import FIRST, NOW, SECOND
 

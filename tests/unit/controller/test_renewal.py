@@ -8,17 +8,13 @@ from typing import Any
 import pytest
 
 from controller.renewal import (
-    KeyProblem,
     first_record,
-    key_secret,
-    keyring_of,
     publish,
-    read_key,
     sealing_key_status,
-    secret_name,
 )
 from controller.targets import Create, Delete, Replace
 from sealer.crypto.keys import UnsealingKey
+from sealer.key_secrets import KeyProblem, key_secret, keyring_of, read_key, secret_name
 from sealer.keyring import HeldKey, KeyRecord, KeyState
 
 _NOW = datetime(2026, 11, 22, 10, 0, tzinfo=UTC)
@@ -58,8 +54,12 @@ def test_key_secret_is_immutable_and_read_back_as_it_was() -> None:
         state=KeyState.REVOKED,
         created_at=_NOW,
         not_after=_LATER,
+        activated_at=_NOW,
         retired_at=_NOW,
         revoked_at=_LATER,
+        backed_up_at=_NOW,
+        reason="a made-up laptop was stolen",
+        decided_by="kim",
     )
     secret = json_copy(key_secret(_KEY, record, namespace="sealer-system"))
     assert (secret["metadata"]["name"], secret["immutable"]) == ("unsealing-key-3", True)
