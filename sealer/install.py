@@ -21,6 +21,7 @@ FILES = (
     "crds/sharedsecrets.yaml",
     "crds/sealingkeys.yaml",
     "install/rbac.yaml",
+    "install/access-policy.yaml",
     "install/network.yaml",
     "install/deployment.yaml",
 )
