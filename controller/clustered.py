@@ -25,9 +25,10 @@ from controller.apiserver import ApiServer
 from controller.cluster import GROUP_PATH, SEALED_SECRETS, SEALING_KEYS, SHARED_SECRETS, Cluster
 from controller.connection import Connection, from_kubeconfig, in_pod
 from controller.engine import Engine, Object
+from controller.grants import Grants
 from controller.keys import ClusterKeys
 from controller.lease import Lease
-from controller.live import Glimpse, glimpse
+from controller.live import Glimpse
 from controller.liveness import Pulse
 from controller.metrics import Metrics, Snapshot
 from controller.reconcile import KIND
@@ -35,11 +36,11 @@ from controller.server import serving
 from controller.settings import ClusterSettings, Settings
 from controller.shares import Shares
 from controller.status import READY, Status
-from controller.targets import TARGET_LABEL
-from controller.watching import Key, Watch
+from controller.watches import Watches
+from controller.watching import Key
 from controller.workqueue import Backoff, WorkQueue
 from sealer.errors import SealerError
-from sealer.key_secrets import KEY_LABEL, KeyProblem, read_key
+from sealer.key_secrets import KeyProblem
 from sealer.keyring import HeldKey
 
 _LEASE = "sealer-controller"
@@ -133,11 +134,21 @@ class Operator:
             now=now,
         )
         self._sharing = WorkQueue[Key](self._share, backoff=backoff)
+        grants = Grants(cluster=cluster)
         self._shares = Shares(
-            cluster=cluster, objects=self._engine, enqueue=self._sharing.add, now=now
+            cluster=cluster,
+            settings=settings,
+            objects=self._engine,
+            secrets=found,
+            grants=grants,
+            enqueue=self._sharing.add,
+            now=now,
         )
-        self._secrets = self._watch_secrets(found)
-        self._key_secrets = self._watch_key_secrets(key_secrets)
+        watches = Watches(api, self._pulse)
+        self._secrets = watches.secrets(found, self._see_secret)
+        self._key_secrets = watches.key_secrets(self._namespace, key_secrets, self._see_key_secret)
+        self._roles = watches.rbac("roles", grants.roles, self._shares.rbac_changed)
+        self._bindings = watches.rbac("rolebindings", grants.bindings, self._shares.rbac_changed)
 
     async def work(self, stopping: asyncio.Event) -> None:
         """Start everything in its order, and go on until cancelled.
@@ -154,12 +165,14 @@ class Operator:
             ),
             asyncio.TaskGroup() as group,
         ):
-            for watch in (self._secrets, self._key_secrets):
+            for watch in (self._secrets, self._key_secrets, self._roles, self._bindings):
                 self._pulse.expect(watch.name)
                 group.create_task(watch.run())
             await self._own_kinds_are_there()
             await self._secrets.synced.wait()
             await self._key_secrets.synced.wait()
+            await self._roles.synced.wait()
+            await self._bindings.synced.wait()
             self._keys.read()
             see = {
                 SEALED_SECRETS: self._see_sealed,
@@ -181,15 +194,23 @@ class Operator:
         group.create_task(self._publish_all())
         await self._make_first_key()
         group.create_task(self._objects.run(self._options.workers))
-        group.create_task(self._sharing.run(1))
+        group.create_task(self._share_all())
         group.create_task(self._resync())
         group.create_task(self._count())
 
     async def _publish_all(self) -> None:
         """Publish, once it is known what is published already."""
-        await self._pulse.expect(SEALING_KEYS).wait()
-        await asyncio.sleep(_MOMENT_SECONDS)  # what was listed is still on its way through kopf
+        await self._listed(SEALING_KEYS)
         await self._publishing.run(1)
+
+    async def _share_all(self) -> None:
+        """Share, once it is known what there is: rights of one that is not there are taken back."""
+        await self._listed(SHARED_SECRETS)
+        await self._sharing.run(self._options.workers)
+
+    async def _listed(self, resource: str) -> None:
+        await self._pulse.expect(resource).wait()
+        await asyncio.sleep(_MOMENT_SECONDS)  # what was listed is still on its way through kopf
 
     async def _make_first_key(self) -> None:
         while True:
@@ -238,7 +259,7 @@ class Operator:
         return await self._engine.converge(key)
 
     async def _share(self, key: Key) -> bool:
-        return await self._shares.publish(key)
+        return await self._shares.converge(key)
 
     async def _publish(self, key_id: str) -> bool:
         return await self._keys.publish(key_id)
@@ -252,6 +273,14 @@ class Operator:
     def _see_shared(self, kind: str | None, item: Object) -> None:
         self._engine.see_shared(item, gone=kind == "DELETED")
         self._shares.see(item, gone=kind == "DELETED")
+
+    def _see_secret(self, key: Key, old: Glimpse | None, new: Glimpse | None) -> None:
+        self._engine.secret_changed(key, old, new)
+        self._shares.secret_changed(key)
+
+    def _see_key_secret(self, *_: object) -> None:
+        if self._key_secrets.synced.is_set():
+            self._keys.read()
 
     def _see_key(self, kind: str | None, item: Object) -> None:
         self._keys.see(item, gone=kind == "DELETED")
@@ -291,37 +320,6 @@ class Operator:
             duration=self._options.lease_duration,
             clock=time.monotonic,
             now=now,
-        )
-
-    def _watch_secrets(self, found: dict[Key, Glimpse]) -> Watch[Glimpse]:
-        return Watch(
-            name="secrets",
-            api=self._api,
-            path="/api/v1/secrets",
-            labels=f"{TARGET_LABEL}=true",
-            metadata_only=True,
-            read=glimpse,
-            changed=self._engine.secret_changed,
-            pulse=self._pulse,
-            cache=found,
-        )
-
-    def _watch_key_secrets(
-        self, found: dict[Key, HeldKey | KeyProblem]
-    ) -> Watch[HeldKey | KeyProblem]:
-        def changed(*_: object) -> None:
-            if self._key_secrets.synced.is_set():
-                self._keys.read()
-
-        return Watch(
-            name="unsealing keys",
-            api=self._api,
-            path=f"/api/v1/namespaces/{quote(self._namespace)}/secrets",
-            labels=f"{KEY_LABEL}=true",
-            read=read_key,
-            changed=changed,
-            pulse=self._pulse,
-            cache=found,
         )
 
     def _not_ready(self) -> list[str]:

@@ -206,7 +206,7 @@ def failed(previous: Status, error: SealerError, *, generation: int, now: dateti
     What will not mend by itself is `Stalled`, which Flux reports at once; a transient failure is
     not, and Flux goes on waiting.
     """
-    message = _message(error)
+    message = said(error)
     ready = Condition(
         type=READY,
         status=False,
@@ -220,7 +220,8 @@ def failed(previous: Status, error: SealerError, *, generation: int, now: dateti
     return replace(previous.with_conditions(*conditions, now=now), observed_generation=generation)
 
 
-def _message(error: SealerError) -> str:
+def said(error: SealerError) -> str:
+    """What a condition says of an error, in at most 1,024 characters."""
     where = [error.file, f"key {error.key}" if error.key else ""]
     advice = f"; {error.hint}" if error.hint else ""
     text = ": ".join([part for part in where if part] + [error.message]) + advice

@@ -276,14 +276,24 @@ def _check_shared(template: Template, path: str) -> None:
         raise InvalidManifest(
             f"must be one of {', '.join(WHEN_UNSYNCED)}", key=f"{path}.whenUnsynced"
         )
-    _check_access(template.access, f"{path}.access")
+    check_access(template.access, field=f"{path}.access")
 
 
-def _check_access(rules: tuple[AccessRule, ...], path: str) -> None:
-    _check_length(rules, MAX_ACCESS_RULES, path, "rules")
+def check_access(rules: tuple[AccessRule, ...], *, field: str) -> None:
+    """Check an access list as schemas/crds does.
+
+    Args:
+        rules: the list.
+        field: where it stands, for messages.
+
+    Raises:
+        InvalidManifest: it grants something unknown, to nobody or to names of Kubernetes' own, or
+            is longer than fits.
+    """
+    _check_length(rules, MAX_ACCESS_RULES, field, "rules")
     uses = Counter(rule.name for rule in rules)
     for index, rule in enumerate(rules):
-        at = f"{path}[{index}]"
+        at = f"{field}[{index}]"
         _check_length(rule.users, MAX_READERS, f"{at}.users", "users")
         _check_length(rule.teams, MAX_READERS, f"{at}.teams", "teams")
         for where, text in _rule_texts(rule):
