@@ -2,14 +2,15 @@
 
 Access lists give rights to single objects and never the right to list. So who may list is answered
 by a list, and who may not by their own rights, which the API server tells everybody: names of
-objects that they may get. Nothing is changed here.
+objects that they may get. A change
+of values names the keys that it is about.
 """
 
 from __future__ import annotations
 
 import base64
 import binascii
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -23,7 +24,7 @@ from sealer.apiserver import (
     Resource,
 )
 from sealer.errors import ClusterError, MalformedInput
-from sealer.manifests.models import GROUP, SharedSecret
+from sealer.manifests.models import GROUP, AccessRule, SharedSecret
 
 SHARED_SECRETS: Final = Resource("SharedSecret", GROUP, "v1alpha1", "sharedsecrets")
 _RULES_REVIEWS: Final = Resource(
@@ -47,11 +48,11 @@ class SharedSecrets:
         """Take the way to the cluster; nothing is sent yet."""
         self.api = api
 
-    def visible(self, namespaces: Sequence[str], *, labels: str = "") -> Iterator[Object]:
+    def visible(self, namespace: str, *, labels: str = "") -> Iterator[Object]:
         """Those that the user may see, by namespace and name.
 
         Args:
-            namespaces: where; empty for all, as far as the user may see namespaces.
+            namespace: where; empty for all, as far as the user may see namespaces.
             labels: a label selector of the form `KEY=VALUE`; empty for all.
 
         Raises:
@@ -59,15 +60,14 @@ class SharedSecrets:
                 namespaces nor namespaces.
             ClusterError: the cluster cannot be asked.
         """
-        if namespaces:
-            for namespace in namespaces:
-                yield from self._of(namespace, labels)
+        if namespace:
+            yield from self._of(namespace, labels)
             return
         try:
             found = list(self.api.list(SHARED_SECRETS, labels=labels))
         except Forbidden:
-            for namespace in self._namespaces():
-                yield from self._of(namespace, labels)
+            for each in self._namespaces():
+                yield from self._of(each, labels)
         else:
             yield from sorted(found, key=_place)
 
@@ -96,6 +96,49 @@ class SharedSecrets:
         except (binascii.Error, TypeError):
             raise ClusterError("the API server answered with a Secret that is none") from None
         return Values(str(secret.get("type", "")), data, secret["metadata"]["resourceVersion"])
+
+    def create(self, shared: SharedSecret) -> Object:
+        """Make a SharedSecret.
+
+        Raises:
+            Changed: there is one of its name.
+            Missing, Forbidden, ClusterError: it cannot be made.
+        """
+        namespace = shared.metadata.namespace
+        return self.api.create(SHARED_SECRETS, shared.to_manifest(), namespace=namespace)
+
+    def delete(self, shared: Object) -> None:
+        """Delete a SharedSecret, if it is still the one that was read.
+
+        Raises:
+            Changed, Forbidden, ClusterError: it cannot be deleted.
+        """
+        namespace, name = _place(shared)
+        uid = shared["metadata"]["uid"]
+        self.api.delete(SHARED_SECRETS, name, uid=uid, namespace=namespace)
+
+    def change_access(self, shared: Object, access: Sequence[AccessRule]) -> None:
+        """Replace the access list, if nobody has changed the SharedSecret since it was read.
+
+        Raises:
+            Changed, Missing, Forbidden, ClusterError: it cannot be changed.
+        """
+        namespace, name = _place(shared)
+        change = {"spec": {"access": [rule.to_manifest() for rule in access]}}
+        version = shared["metadata"]["resourceVersion"]
+        self.api.merge(SHARED_SECRETS, name, change, version=version, namespace=namespace)
+
+    def change_values(self, shared: Object, changes: Mapping[str, str | None]) -> None:
+        """Change some values, base64, and take away those that are None; the others stay.
+
+        Whoever writes other keys at the same moment is not in the way: the API server merges.
+
+        Raises:
+            Missing, Forbidden, ClusterError: they cannot be changed.
+        """
+        namespace, _ = _place(shared)
+        name = secret_name(shared)
+        self.api.merge(SECRETS, name, {"data": dict(changes)}, version="", namespace=namespace)
 
     def _of(self, namespace: str, labels: str) -> Iterator[Object]:
         try:
@@ -138,7 +181,7 @@ class SharedSecrets:
         except (Forbidden, Missing):
             raise Forbidden(
                 "you may list neither SharedSecrets nor namespaces",
-                hint="name the namespaces to look into: -n NAMESPACE, more than once if need be",
+                hint="name the namespace to look into: -n NAMESPACE",
             ) from None
 
 

@@ -47,6 +47,7 @@ COMMANDS: Mapping[str, Listed] = MappingProxyType(
         ),
         "diff": Listed("Repositories", "Say what changed, by object and item; never a value."),
         "keys": Listed("Keys", "Make, renew, back up, restore and revoke keys."),
+        "shared": Listed("Cluster", "Read, change and share secrets that have many readers."),
         "registry-login": Listed(
             "Cluster", "Log in to the registries whose pull secrets you may view."
         ),

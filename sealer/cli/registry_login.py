@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,8 +11,7 @@ from typing import TYPE_CHECKING
 import click
 
 from sealer import credential_programs
-from sealer.cli import options
-from sealer.cli.connecting import reach
+from sealer.cli import options, shared_objects
 from sealer.cli.container_config import ConfigFile, auth_file
 from sealer.cli.output import Terminal
 from sealer.errors import ClusterError, InvalidManifest, SealerError
@@ -30,7 +29,7 @@ _UP_TO_DATE = "logged in already"
 class Request:
     """What `sealer registry-login` is given."""
 
-    namespaces: tuple[str, ...]
+    namespace: str
     auth_file: Path | None
     kubeconfig: Path | None
     context: str
@@ -55,14 +54,7 @@ sealer registry-login -n team-images
 REGISTRY_AUTH_FILE=auth.json sealer registry-login && podman pull registry.example/shop/web
 """,
 )
-@click.option(
-    "-n",
-    "--namespace",
-    "namespaces",
-    multiple=True,
-    metavar="NAMESPACE",
-    help="Where to look; may be repeated. Else everywhere.",
-)
+@shared_objects.only_namespace
 @auth_file
 @options.kubeconfig
 @options.context
@@ -75,13 +67,11 @@ def command(request: Request, terminal: Terminal) -> int:
     container config stay; credential helpers that it names are used. `sealer registry-logout`
     takes out what this puts in. Exits with 1 if a pull secret could not be used.
     """
-    from sealer.cluster_shared import SharedSecrets  # noqa: PLC0415 - 0.9 s that most runs save
-
-    shared = SharedSecrets(reach(request.kubeconfig, request.context))
+    shared = shared_objects.connect_shared(request.kubeconfig, request.context)
     file = ConfigFile.find(request.auth_file, os.environ)
     entry = _Entry(file, file.read(), list(file.kept()), force=request.force)
     rows, refused = [], False
-    for found in list(_find(shared, request.namespaces)):
+    for found in list(_find(shared, request.namespace)):
         result, is_refusal = entry.take(found)
         refused = refused or is_refusal
         login = found.login
@@ -154,8 +144,8 @@ class _Entry:
             self._file.keep(self._kept)
 
 
-def _find(shared: SharedSecrets, namespaces: Sequence[str]) -> Iterator[_Found]:
-    for item in shared.visible(namespaces, labels=f"{IMAGE_PULL_LABEL}=true"):
+def _find(shared: SharedSecrets, namespace: str) -> Iterator[_Found]:
+    for item in shared.visible(namespace, labels=f"{IMAGE_PULL_LABEL}=true"):
         metadata = item["metadata"]
         source = f"{metadata['namespace']}/{metadata['name']}"
         try:

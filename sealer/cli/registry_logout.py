@@ -24,10 +24,11 @@ sealer registry-logout --auth-file auth.json
 )
 @auth_file
 def command(*, auth_file: Path | None, terminal: Terminal) -> int:
-    """Take the logins of `sealer registry-login` out again, and nothing else.
+    """Take those logins out again.
 
-    A login that somebody else made since for the same registry stays. Needs no cluster. Exits with
-    1 if a login could not be taken out.
+    That is what `sealer registry-login` put in, and nothing else: a login that somebody else made
+    since for the same registry stays. Needs no cluster. Exits with 1 if a login could not be taken
+    out.
     """
     file = ConfigFile.find(auth_file, os.environ)
     config, left, rows = file.read(), list(file.kept()), []
