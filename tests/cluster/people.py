@@ -121,7 +121,7 @@ def program(api: ApiServer, namespace: str, name: str, *, may: Iterable[str] = (
 def give_rights(
     api: ApiServer, namespace: str, user: str, rights: Mapping[str, Iterable[str]]
 ) -> None:
-    """Give a user rights in a namespace by a Role of the tests' own.
+    """Give a user these rights in a namespace, and no others, by a Role of the tests' own.
 
     Args:
         api: the API server.
@@ -138,7 +138,9 @@ def give_rights(
         for resource, verbs in rights.items()
     ]
     folder, named = f"{_RBAC}/namespaces/{namespace}", {"metadata": {"name": f"rights-{user}"}}
-    assert api.request("POST", f"{folder}/roles", {**named, "rules": rules}).status == 201
+    role = {**named, "rules": rules}
+    if api.request("POST", f"{folder}/roles", role).status == 409:
+        assert api.request("PUT", f"{folder}/roles/rights-{user}", role).status == 200
     bound: Object = {
         **named,
         "roleRef": {
@@ -148,7 +150,7 @@ def give_rights(
         },
         "subjects": [{"apiGroup": "rbac.authorization.k8s.io", "kind": "User", "name": user}],
     }
-    assert api.request("POST", f"{folder}/rolebindings", bound).status == 201
+    assert api.request("POST", f"{folder}/rolebindings", bound).status in (201, 409)
 
 
 def shared_secret(name: str, *access: Object, **spec: Any) -> Object:  # noqa: ANN401 - fields
