@@ -183,7 +183,7 @@ def access_plan(
             made += _write(binding, _bound(role, wanted), live.get(binding), owner)
         else:
             foreign += others if wanted else ()
-            gone += _remove((binding, role), owner, live)
+            gone += _remove((binding,) if wanted else (binding, role), owner, live)
     return AccessPlan((*gone, *made), tuple(foreign))
 
 

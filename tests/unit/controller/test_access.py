@@ -219,6 +219,12 @@ def test_what_is_in_nobodys_way_is_left_alone_and_not_complained_about() -> None
     assert (plan.actions, plan.foreign) == ((), ())
 
 
+def test_a_role_of_ours_stays_while_a_binding_is_in_the_way() -> None:
+    live = granted(shared(TEAM)) | {binding("view"): foreign()}
+    plan = access_plan(shared(TEAM), OWNER, live, holds=True)
+    assert (plan.actions, plan.foreign) == ((), (binding("view"),))
+
+
 def test_other_verbs_are_granted_although_one_is_in_the_way() -> None:
     rule = AccessRule(name="a", verbs=("view", "sync"), users=("ada",))
     plan = access_plan(shared(rule), OWNER, {binding("view"): foreign()}, holds=True)
