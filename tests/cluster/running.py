@@ -330,7 +330,9 @@ def cluster_key(api: ApiServer) -> SealingKey:
     """Wait for the cluster's newest key and return it."""
 
     def newest() -> SealingKey:
-        items = api.request("GET", f"{GROUP}/sealingkeys").body["items"]
+        answer = api.request("GET", f"{GROUP}/sealingkeys")
+        assert answer.status == 200, answer.body  # while the API server starts
+        items = answer.body["items"]
         active = [item for item in items if item.get("status", {}).get("state") == "Active"]
         assert active, "no active SealingKey"
         chosen = max(active, key=lambda item: item["status"]["ordinal"])
