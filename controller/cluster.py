@@ -25,7 +25,7 @@ from controller.apiserver import (
 )
 from controller.holding import TakeOver
 from controller.live import FIELD_MANAGER, read_live
-from controller.status import Ref, Status, Written
+from controller.status import Key, Ref, Status, Written
 from controller.targets import (
     SECRET,
     SHARED_SECRET,
@@ -37,7 +37,6 @@ from controller.targets import (
     Replace,
     owned_manifest,
 )
-from controller.watching import Key
 from sealer.manifests.models import API_VERSION, Manifest
 
 GROUP_PATH = f"/apis/{API_VERSION}"

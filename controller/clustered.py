@@ -35,9 +35,8 @@ from controller.reconcile import KIND
 from controller.server import serving
 from controller.settings import ClusterSettings, Settings
 from controller.shares import Shares
-from controller.status import READY, Status
+from controller.status import READY, Key, Status
 from controller.watches import Watches
-from controller.watching import Key
 from controller.workqueue import Backoff, WorkQueue
 from sealer.errors import SealerError
 from sealer.key_secrets import KeyProblem

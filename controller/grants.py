@@ -20,9 +20,8 @@ from controller.access import (
     withdrawal,
 )
 from controller.cluster import Changed, Cluster
-from controller.status import Ref, Written
+from controller.status import Key, Ref, Written
 from controller.targets import Action, Create, Owner, Replace
-from controller.watching import Key
 from sealer.errors import ClusterError, NotOwned
 from sealer.manifests.models import SharedSecret
 

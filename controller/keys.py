@@ -23,8 +23,8 @@ from controller.renewal import (
     publish,
     sealing_key_status,
 )
-from controller.status import Ref
-from controller.watching import Key, is_older
+from controller.status import Key, Ref
+from controller.watching import is_older
 from sealer.crypto.keys import UnsealingKey
 from sealer.errors import SealerError
 from sealer.key_secrets import KeyProblem, key_secret, keyring_of

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from controller.watching import Key
+from controller.status import Key
 from sealer.errors import InvalidManifest, Refused
 from sealer.manifests.models import GROUP, Manifest
 

@@ -21,9 +21,9 @@ from controller.holding import Held, TakeOver, held, holding_actions, remembered
 from controller.live import Glimpse
 from controller.settings import Settings
 from controller.sharing import Shared, is_sealed, shared_status
-from controller.status import Ref
+from controller.status import Key, Ref
 from controller.targets import SECRET, SHARED_SECRET, Create, Delete, Owner
-from controller.watching import Key, is_older, key_of
+from controller.watching import is_older, key_of
 from sealer.errors import ClusterError, Refused, SealerError, Unavailable
 from sealer.manifests.models import Manifest, Metadata, SharedSecret
 from sealer.manifests.validation import check_access

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from typing import NamedTuple
 
 from sealer.errors import MalformedInput, SealerError, Unavailable
 from sealer.manifests.fields import Fields
@@ -56,6 +57,16 @@ class Condition:
             "observedGeneration": self.observed_generation,
             "lastTransitionTime": self.since,
         }
+
+
+class Key(NamedTuple):
+    """Namespace (empty for cluster-scoped resources) and name."""
+
+    namespace: str
+    name: str
+
+    def __str__(self) -> str:
+        return f"{self.namespace}/{self.name}" if self.namespace else self.name
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,9 +12,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
-from controller.status import Ref
+from controller.status import Key, Ref
 from controller.targets import SECRET, SHARED_SECRET, TARGET_LABEL
-from controller.watching import Key
 from sealer.errors import InvalidManifest, NotOwned, Refused, SealerError
 from sealer.manifests.models import GROUP, Manifest, Metadata, Secret
 from sealer.manifests.secret_types import check_type_allowed, check_type_items

@@ -14,8 +14,9 @@ from controller.access import ACCESS_LABEL, RBAC_GROUP, Granted, read_granted
 from controller.apiserver import ApiServer
 from controller.live import Glimpse, glimpse
 from controller.liveness import Pulse
+from controller.status import Key
 from controller.targets import TARGET_LABEL
-from controller.watching import Key, Watch
+from controller.watching import Watch
 from sealer.key_secrets import KEY_LABEL, KeyProblem, read_key
 from sealer.keyring import HeldKey
 

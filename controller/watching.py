@@ -11,10 +11,11 @@ import logging
 import random
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Generic, NamedTuple, TypeVar
+from typing import Generic, TypeVar
 
 from controller.apiserver import GONE, JSON, METADATA, METADATA_LIST, ApiServer, Object, TooOld
 from controller.liveness import Pulse
+from controller.status import Key
 from sealer.errors import SealerError
 
 T = TypeVar("T")
@@ -30,16 +31,6 @@ _PAUSE_SECONDS = 0.1
 _DELAYS_SECONDS = (0.2, 0.5, 1.0, 2.0, 5.0, 10.0)
 
 logger = logging.getLogger(__name__)
-
-
-class Key(NamedTuple):
-    """Namespace (empty for cluster-scoped resources) and name."""
-
-    namespace: str
-    name: str
-
-    def __str__(self) -> str:
-        return f"{self.namespace}/{self.name}" if self.namespace else self.name
 
 
 @dataclass(slots=True, kw_only=True)

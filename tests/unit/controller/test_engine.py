@@ -13,9 +13,8 @@ from controller.cluster import Changed, Cluster
 from controller.engine import Engine
 from controller.live import Glimpse, read_live
 from controller.settings import Settings
-from controller.status import READY, STALLED, Ref, Status, Written
+from controller.status import READY, STALLED, Key, Ref, Status, Written
 from controller.targets import Action, Create, Delete, Live, Replace, owned_manifest
-from controller.watching import Key
 from sealer.errors import ClusterError, SealerError
 from tests.unit.controller.world import (
     FIRST,

@@ -10,7 +10,7 @@ from controller.apiserver import Answer, ApiServer
 from controller.cluster import Cluster
 from controller.keys import ClusterKeys
 from controller.renewal import first_record
-from controller.watching import Key
+from controller.status import Key
 from sealer.crypto.keys import UnsealingKey
 from sealer.errors import ClusterError, InvalidKey
 from sealer.key_secrets import KeyProblem, key_secret, read_key

@@ -16,8 +16,7 @@ from controller.grants import Grants
 from controller.live import Glimpse, glimpse
 from controller.settings import Settings
 from controller.shares import Shares
-from controller.status import Ref
-from controller.watching import Key
+from controller.status import Key, Ref
 from tests.unit.controller.memory_api import Killed, MemoryApi, Object, place_of
 
 NOW = datetime(2026, 11, 22, 10, tzinfo=UTC)
