@@ -55,6 +55,9 @@ _RIGHTS: Final[Mapping[Verb, tuple[tuple[str, ...], tuple[str, ...]]]] = {
 could read: a dry run of either returns the object. `sync` is asked for by the sync itself."""
 
 
+_ORDER: Final = (Delete, Replace, Create)
+
+
 @dataclass(frozen=True, slots=True, order=True)
 class Reader:
     """Somebody on an access list: `kind` is `user` or `team`."""
@@ -160,7 +163,7 @@ def access_plan(
 ) -> AccessPlan:
     """What makes the Roles and RoleBindings say what the access list says.
 
-    Rights are taken away before others are given.
+    What only takes rights away comes first, and what only gives some last.
 
     Args:
         shared: the SharedSecret; its access list has been checked.
@@ -170,8 +173,7 @@ def access_plan(
             is granted.
     """
     granting = _by_verb(shared.access)
-    gone: list[Action] = []
-    made: list[Action] = []
+    actions: list[Action] = []
     foreign: list[Ref] = []
     for verb in Verb:
         role, binding = _refs(shared, verb)
@@ -179,12 +181,13 @@ def access_plan(
         others = [ref for ref in (role, binding) if not _is_free(ref, owner, live)]
         if wanted and not others:
             content: Manifest = {"rules": _rules(shared, verb, holds=holds)}
-            made += _write(role, content, live.get(role), owner)
-            made += _write(binding, _bound(role, wanted), live.get(binding), owner)
+            actions += _write(role, content, live.get(role), owner)
+            actions += _write(binding, _bound(role, wanted), live.get(binding), owner)
         else:
             foreign += others if wanted else ()
-            gone += _remove((binding,) if wanted else (binding, role), owner, live)
-    return AccessPlan((*gone, *made), tuple(foreign))
+            actions += _remove((binding,) if wanted else (binding, role), owner, live)
+    actions.sort(key=lambda action: _ORDER.index(type(action)))
+    return AccessPlan(tuple(actions), tuple(foreign))
 
 
 def withdrawal(name: str, live: Mapping[Ref, Granted]) -> tuple[Action, ...]:

@@ -22,7 +22,7 @@ from controller.access import (
 from controller.cluster import Changed, Cluster
 from controller.status import Key, Ref, Written
 from controller.targets import Action, Create, Owner, Replace
-from sealer.errors import ClusterError, NotOwned
+from sealer.errors import ClusterError, NotOwned, SealerError
 from sealer.manifests.models import SharedSecret
 
 _MOST_LOOKS = 5
@@ -88,18 +88,27 @@ class Grants:
         refs = refs_of(key.namespace, key.name)
         live = {ref: granted for ref in refs if (granted := self._known(ref)) is not None}
         for _ in range(_MOST_LOOKS):
-            actions = decide(live)
             try:
-                written = await self.cluster.apply(actions)
+                return await self._try_all(decide(live))
             except Changed:
                 live = await self._look(refs)
-            else:
-                self._remember(actions, written)
-                return
         raise ClusterError(
             f"Roles or RoleBindings of {key} keep changing while they are looked at",
             hint="somebody else writes them: see their managedFields",
         )
+
+    async def _try_all(self, actions: Iterable[Action]) -> None:
+        """Carry out each action, whatever becomes of the others."""
+        first: SealerError | None = None
+        for action in actions:
+            try:
+                written = await self.cluster.apply([action])
+            except SealerError as error:
+                first = first or error
+            else:
+                self._remember(action, written)
+        if first is not None:
+            raise first
 
     def _known(self, ref: Ref) -> Granted | None:
         return self._cache(ref).get(Key(ref.namespace, ref.name))
@@ -107,13 +116,12 @@ class Grants:
     def _cache(self, ref: Ref) -> dict[Key, Granted]:
         return {ROLE: self.roles, ROLE_BINDING: self.bindings}[ref.kind]
 
-    def _remember(self, actions: Iterable[Action], written: Mapping[Ref, Written]) -> None:
+    def _remember(self, action: Action, written: Mapping[Ref, Written]) -> None:
         """What we wrote is known before the watches tell it, so that it is not written again."""
-        for action in actions:
-            key = Key(action.ref.namespace, action.ref.name)
-            self._cache(action.ref).pop(key, None)
-            if isinstance(action, Create | Replace):
-                self._cache(action.ref)[key] = made(action, written[action.ref])
+        key = Key(action.ref.namespace, action.ref.name)
+        self._cache(action.ref).pop(key, None)
+        if isinstance(action, Create | Replace):
+            self._cache(action.ref)[key] = made(action, written[action.ref])
 
     async def _look(self, refs: list[Ref]) -> dict[Ref, Granted]:
         """What is really there, which the caches may not have heard of yet."""

@@ -92,7 +92,7 @@ class Shares:
         known = self.seen.get(key, item)
         if is_older(item["metadata"]["resourceVersion"], known["metadata"]["resourceVersion"]):
             return  # of a former one of its name, or from before our own write
-        self.places.get(_place(item), set()).discard(key)
+        self.places.get(_place(known), set()).discard(key)
         if gone or "deletionTimestamp" in item["metadata"]:
             self.seen.pop(key, None)
         else:
@@ -226,7 +226,10 @@ class Shares:
             return
         ref = Ref(SHARED_SECRET, *key)
         version = item["metadata"]["resourceVersion"]
-        self.seen[key] = await self.cluster.put_status(ref, version, status)
+        written = await self.cluster.put_status(ref, version, status)
+        now, then = written["metadata"], self.seen.get(key, item)["metadata"]
+        if key in self.seen and not is_older(now["resourceVersion"], then["resourceVersion"]):
+            self.seen[key] = written  # unless the watch was quicker, with something newer
 
 
 def _place(item: Object) -> Key:

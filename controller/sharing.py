@@ -97,16 +97,22 @@ def _conditions(shared: Shared, before: Object) -> list[Condition]:
 def _verdict(shared: Shared, before: Object) -> tuple[bool, str, str]:
     if shared.error is not None:
         return False, shared.error.reason, said(shared.error)
-    if shared.held is None or shared.opened is False:
+    if shared.opened is False:
         return False, "NotOpened", "its SealedSecret is not open; see there what is the matter"
-    count = len(shared.held.keys)
-    items = f"{count} item{'' if count == 1 else 's'} in {shared.held.ref}"
-    if shared.opened:
+    if shared.held is None:
+        return False, "NotOwned", "the Secret of its values is not its own; nobody is given access"
+    return _of_values(shared.held, before, from_git=shared.opened is not None)
+
+
+def _of_values(held: Held, before: Object, *, from_git: bool) -> tuple[bool, str, str]:
+    count = len(held.keys)
+    items = f"{count} item{'' if count == 1 else 's'} in {held.ref}"
+    if from_git:
         return True, "Opened", f"{items}, from the SealedSecret of its name: change them in Git"
     if count:
         return True, "Held", items
-    if _lost(shared.held, before):
-        gone = f"{shared.held.ref} was deleted and its values with it; it was made anew, empty"
+    if _lost(held, before):
+        gone = f"{held.ref} was deleted and its values with it; it was made anew, empty"
         return False, _VALUES_LOST, f"{gone}: set them again"
     return True, "Empty", f"{items} yet: set some with `sealer shared set` or kubectl"
 

@@ -160,6 +160,20 @@ def test_a_forged_owner_does_not_keep_anybody_in(shop: Namespace, granted: list[
         shop.patch("SharedSecret", _NAME, {"metadata": {"ownerReferences": []}})
 
 
+@pytest.mark.usefixtures("granted")
+def test_kubectl_reads_one_key_as_a_person_and_in_a_pipeline(shop: Namespace) -> None:
+    get = ("get", "secret", _VALUES, "-n", shop.name, "-o", "jsonpath={.data.a}")
+    config = shop.api.kubeconfig_for(f"view-er@{shop.name}")
+    job = shop.api.kubeconfig_for_service_account(shop.name, "view-job")
+    for who in (config, job):
+        assert shop.api.kubectl(*get, kubeconfig=who).stdout == "bWFkZS11cC03MA=="
+        edited = ("patch", "secret", _VALUES, "-n", shop.name, "-p", "{}", "--dry-run=server")
+        for refused in (edited, ("get", "secrets", "-n", shop.name)):
+            assert "Forbidden" in shop.api.kubectl(*refused, kubeconfig=who, check=False).stderr
+    outsider = shop.api.kubeconfig_for(f"outsider@{shop.name}", groups=["another-team"])
+    assert "Forbidden" in shop.api.kubectl(*get, kubeconfig=outsider, check=False).stderr
+
+
 def test_roles_name_one_object_and_never_list(shop: Namespace, granted: list[Person]) -> None:
     del granted
     roles = shop.api.request("GET", _folder(shop, "roles")).body["items"]
@@ -168,6 +182,15 @@ def test_roles_name_one_object_and_never_list(shop: Namespace, granted: list[Per
     for rule in [rule for role in made for rule in role["rules"]]:
         assert len(rule["resourceNames"]) == 1
         assert not {"list", "watch", "create", "deletecollection", "*"} & set(rule["verbs"])
+
+
+def test_the_longest_name_has_roles(shop: Namespace) -> None:
+    ada, name = person(shop.api, f"ada@{shop.name}"), "n" * 253
+    line = {"name": "ada", "verbs": ["update"], "users": [ada.name]}
+    assert shop.apply(shared_secret(name, line)).status == 201
+    for way in ways_to(shop.name, name, name):
+        if way.name.startswith("merge"):
+            eventually(lambda: way.is_open_to(ada), what=way.name)  # noqa: B023
 
 
 def test_rights_are_gone_with_the_shared_secret(shop: Namespace) -> None:

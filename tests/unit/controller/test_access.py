@@ -156,6 +156,19 @@ def test_a_line_that_is_gone_takes_binding_and_role_along_before_others_are_writ
     ]
 
 
+def test_what_takes_comes_before_what_gives_whatever_the_verb() -> None:
+    before = AccessRule(name="a", verbs=("update", "delete"), users=("ada", "bob"))
+    after = AccessRule(name="a", verbs=("view", "update"), users=("ada",))
+    actions = access_plan(shared(after), OWNER, granted(shared(before)), holds=True).actions
+    assert [(type(action), action.ref) for action in actions] == [
+        (Delete, binding("delete")),
+        (Delete, role("delete")),
+        (Replace, binding("update")),
+        (Create, role("view")),
+        (Create, binding("view")),
+    ]
+
+
 def test_other_readers_replace_the_binding_and_nothing_else() -> None:
     live = granted(shared(TEAM))
     other = AccessRule(name="team", verbs=("view",), teams=("web",))
@@ -190,7 +203,7 @@ def test_a_binding_to_another_role_is_made_anew() -> None:
 def test_what_a_former_one_of_its_name_was_granted_is_made_anew() -> None:
     live = granted(shared(TEAM), FORMER)
     actions = access_plan(shared(TEAM), OWNER, live, holds=True).actions
-    assert [type(action) for action in actions] == [Delete, Create, Delete, Create]
+    assert [type(action) for action in actions] == [Delete, Delete, Create, Create]
     gone = access_plan(shared(), OWNER, live, holds=True).actions
     assert [type(action) for action in gone] == [Delete, Delete]
 

@@ -178,6 +178,18 @@ def test_rights_to_the_secret_stay_while_it_cannot_be_looked_at() -> None:
     assert outcome(api) == before
 
 
+def test_rights_are_taken_back_although_others_cannot_be_given() -> None:
+    api = MemoryApi()
+    give(api, {"name": "a", "verbs": ["update"], "users": ["ada", "bob"]})
+    settle(api)
+    give(api, {"name": "a", "verbs": ["view", "update"], "users": ["ada"]})
+    folder = "/apis/rbac.authorization.k8s.io/v1/namespaces/shop"
+    api.failing = {f"{folder}/roles", f"{folder}/rolebindings"}
+    assert not asyncio.run(make(api).converge(KEY))
+    binding = api.objects[f"{folder}/rolebindings/sealer:db:update"]
+    assert [subject["name"] for subject in binding["subjects"]] == ["ada"]
+
+
 def test_one_that_cannot_be_read_grants_nothing_and_says_so() -> None:
     api = MemoryApi()
     give(api, *LINES)

@@ -54,11 +54,14 @@ def test_one_from_git_says_where_it_is_changed() -> None:
     assert "change them in Git" in status["conditions"][0]["message"]
 
 
-@pytest.mark.parametrize(("opened", "held"), [(False, HELD), (False, None), (True, None)])
-def test_one_whose_sealed_secret_is_not_open_is_waited_for(
-    held: Held | None, *, opened: bool
-) -> None:
-    status = status_of(item(OWNER), opened=opened, held=held)
+def test_one_whose_values_were_only_patched_into_a_secret_says_that_it_is_not_its_own() -> None:
+    status = status_of(item(OWNER), opened=True, held=None)
+    assert conditions(status) == {"Ready": ("False", "NotOwned")}
+
+
+@pytest.mark.parametrize("held", [HELD, None])
+def test_one_whose_sealed_secret_is_not_open_is_waited_for(held: Held | None) -> None:
+    status = status_of(item(OWNER), opened=False, held=held)
     assert conditions(status) == {"Ready": ("False", "NotOpened")}
     assert ("keys" in status) == (held is not None)
 
