@@ -15,8 +15,7 @@ from datetime import datetime
 from typing import Any
 
 from controller.apiserver import CONFLICT, ApiServer
-from controller.status import EXPOSED, READY, Status
-from controller.watching import Key
+from controller.status import EXPOSED, READY, Key, Status
 from sealer.errors import SealerError
 from sealer.manifests.models import API_VERSION
 

@@ -15,7 +15,7 @@ from controller.announcing import Announcer, Note, Subject
 from controller.kept_keys import Object
 from controller.logs import AUDIT
 from controller.publishing import KIND
-from controller.watching import Key
+from controller.status import Key
 
 _WARNED = frozenset({Deed.REVOKE, Deed.DELETE})
 _BEFORE = {

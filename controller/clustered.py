@@ -29,9 +29,10 @@ from controller.cluster import SEALED_SECRETS, SEALING_KEYS, SHARED_SECRETS, Clu
 from controller.connection import Connection, connect
 from controller.converging import Object
 from controller.engine import Engine
+from controller.grants import Grants
 from controller.kinds import own_kinds_are_there, tell_of_unserved
 from controller.lease import Lease
-from controller.live import Glimpse, glimpse
+from controller.live import Glimpse
 from controller.liveness import Pulse
 from controller.metrics import Metrics, Snapshot
 from controller.recipients import Recipients
@@ -39,10 +40,9 @@ from controller.reconcile import KIND
 from controller.server import serving
 from controller.settings import BitnamiSettings, ClusterSettings, Settings
 from controller.shares import Shares
-from controller.status import READY, Status
-from controller.targets import TARGET_LABEL
+from controller.status import READY, Key, Status
 from controller.tending import Surroundings, Tending
-from controller.watching import Key, Watch
+from controller.watches import Watches
 from controller.workqueue import Backoff, WorkQueue
 from sealer.errors import SealerError
 from sealer.key_secrets import KeyProblem
@@ -142,8 +142,15 @@ class Operator:
         )
         self._keys = self._tending.keys
         self._sharing = WorkQueue[Key](self._share, backoff=backoff)
+        grants = Grants(cluster=cluster)
         self._shares = Shares(
-            cluster=cluster, objects=self._engine, enqueue=self._sharing.add, now=now
+            cluster=cluster,
+            settings=settings,
+            objects=self._engine,
+            secrets=found,
+            grants=grants,
+            enqueue=self._sharing.add,
+            now=now,
         )
         served = options.bitnami
         self._bitnami = self._serve_bitnami(served, cluster, found) if served else None
@@ -151,9 +158,17 @@ class Operator:
             self._engine,
             *((self._bitnami.objects.engine,) if self._bitnami else ()),
         )
-        self._secrets = self._watch_secrets(found)
         self._recipients = Recipients(
             api=api, pulse=self._pulse, published=self._keys.published, objects=self._engine
+        )
+        watches = Watches(api, self._pulse)
+        # Secrets of sealed-secrets carry no label, and must stay as they are.
+        secrets = watches.secrets(found, self._see_secret, all_of_them=bool(self._bitnami))
+        self._watches = (
+            secrets,
+            *self._tending.watches,
+            watches.rbac("roles", grants.roles, self._shares.rbac_changed),
+            watches.rbac("rolebindings", grants.bindings, self._shares.rbac_changed),
         )
 
     async def work(self, stopping: asyncio.Event) -> None:
@@ -172,15 +187,14 @@ class Operator:
             self._bitnami.endpoints() if self._bitnami else nullcontext(),
             asyncio.TaskGroup() as group,
         ):
-            watches = (self._secrets, *self._tending.watches)
             if self._bitnami:
                 group.create_task(self._bitnami.keys.run())
-            for watch in watches:
+            for watch in self._watches:
                 self._pulse.expect(watch.name)
                 group.create_task(watch.run())
             group.create_task(self._recipients.keep())
             await own_kinds_are_there(self._api)
-            for watch in watches:
+            for watch in self._watches:
                 await watch.synced.wait()
             self._keys.read()
             see = {
@@ -222,7 +236,7 @@ class Operator:
         await self._sealing_keys_are_seen()
         await self._recipients.known()
         group.create_task(self._objects.run(self._options.workers))
-        group.create_task(self._sharing.run(1))
+        group.create_task(self._share_all())
         group.create_task(self._resync())
         group.create_task(self._count())
 
@@ -231,8 +245,16 @@ class Operator:
         await self._sealing_keys_are_seen()
         await self._tending.publish()
 
+    async def _share_all(self) -> None:
+        """Share, once it is known what there is: rights of one that is not there are taken back."""
+        await self._listed(SHARED_SECRETS)
+        await self._sharing.run(self._options.workers)
+
     async def _sealing_keys_are_seen(self) -> None:
-        await self._pulse.expect(SEALING_KEYS).wait()
+        await self._listed(SEALING_KEYS)
+
+    async def _listed(self, resource: str) -> None:
+        await self._pulse.expect(resource).wait()
         await asyncio.sleep(_MOMENT_SECONDS)  # what was listed is still on its way through kopf
 
     async def _resync(self) -> None:
@@ -257,7 +279,7 @@ class Operator:
         return await self._engine.converge(key)
 
     async def _share(self, key: Key) -> bool:
-        return await self._shares.publish(key)
+        return await self._shares.converge(key)
 
     def _see_sealed(self, kind: str | None, item: Object) -> None:
         if kind == "DELETED":
@@ -268,6 +290,14 @@ class Operator:
     def _see_shared(self, kind: str | None, item: Object) -> None:
         self._engine.see_shared(item, gone=kind == "DELETED")
         self._shares.see(item, gone=kind == "DELETED")
+
+    def _see_secret(self, key: Key, old: Glimpse | None, new: Glimpse | None) -> None:
+        if self._bitnami:
+            for objects in self._all_objects:  # what one of them wrote is news for the other one
+                objects.look_again(key)
+        else:
+            self._engine.secret_changed(key, old, new)
+        self._shares.secret_changed(key)
 
     def _see_key(self, kind: str | None, item: Object) -> None:
         self._keys.see(item, gone=kind == "DELETED")
@@ -311,27 +341,6 @@ class Operator:
             duration=self._options.lease_duration,
             clock=time.monotonic,
             now=now,  # the real time, whatever ours is: by its change others see that we live
-        )
-
-    def _secret_changed(self, key: Key, old: Glimpse | None, new: Glimpse | None) -> None:
-        if not self._bitnami:
-            self._engine.secret_changed(key, old, new)
-            return
-        for objects in self._all_objects:  # what one of them wrote is news for the other one
-            objects.look_again(key)
-
-    def _watch_secrets(self, found: dict[Key, Glimpse]) -> Watch[Glimpse]:
-        return Watch(
-            name="secrets",
-            api=self._api,
-            path="/api/v1/secrets",
-            # Theirs carry no label, and must stay as they are.
-            labels="" if self._bitnami else f"{TARGET_LABEL}=true",
-            metadata_only=True,
-            read=glimpse,
-            changed=self._secret_changed,
-            pulse=self._pulse,
-            cache=found,
         )
 
     def _serve_bitnami(

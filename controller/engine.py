@@ -11,9 +11,9 @@ from controller.live import Glimpse, glimpsed, read_live
 from controller.offering import Offering, Others
 from controller.reconcile import Observed, Plan, conclude, is_done, outline, plan
 from controller.settings import Settings
-from controller.status import Ref, Status, Written, failed
+from controller.status import Key, Ref, Status, Written, failed
 from controller.targets import SECRET, SHARED_SECRET, Live
-from controller.watching import Key, is_older, key_of
+from controller.watching import is_older, key_of
 from sealer.errors import MalformedInput, SealerError
 from sealer.keyring import Keyring
 from sealer.manifests.models import SealedSecret

@@ -17,7 +17,8 @@ from controller.apiserver import ApiServer
 from controller.live import labels_of
 from controller.liveness import Pulse
 from controller.offering import Offering
-from controller.watching import Key, Watch
+from controller.status import Key
+from controller.watching import Watch
 
 _PATIENCE_SECONDS = 5.0
 """For the labels of namespaces at the start; what is offered later is written once more."""

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from typing import NamedTuple
 
 from sealer.errors import MalformedInput, SealerError, Unavailable
 from sealer.manifests.fields import Fields
@@ -57,6 +58,16 @@ class Condition:
             "observedGeneration": self.observed_generation,
             "lastTransitionTime": self.since,
         }
+
+
+class Key(NamedTuple):
+    """Namespace (empty for cluster-scoped resources) and name."""
+
+    namespace: str
+    name: str
+
+    def __str__(self) -> str:
+        return f"{self.namespace}/{self.name}" if self.namespace else self.name
 
 
 @dataclass(frozen=True, slots=True)
@@ -219,7 +230,7 @@ def failed(previous: Status, error: SealerError, *, generation: int, now: dateti
     What will not mend by itself is `Stalled`, which Flux reports at once; a transient failure is
     not, and Flux goes on waiting.
     """
-    message = _message(error)
+    message = said(error)
     ready = Condition(
         type=READY,
         status=False,
@@ -245,7 +256,8 @@ def _exposure(previous: Status) -> list[Condition]:
     return [] if condition is None else [condition]
 
 
-def _message(error: SealerError) -> str:
+def said(error: SealerError) -> str:
+    """What a condition says of an error, in at most 1,024 characters."""
     where = [error.file, f"key {error.key}" if error.key else ""]
     advice = f"; {error.hint}" if error.hint else ""
     return shortened(": ".join([part for part in where if part] + [error.message]) + advice)

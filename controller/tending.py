@@ -24,7 +24,8 @@ from controller.liveness import Pulse
 from controller.metrics import KeyNumbers, Metrics
 from controller.renewal import Rules, lacks_first, next_due
 from controller.settings import ClusterSettings
-from controller.watching import Key, Watch
+from controller.status import Key
+from controller.watching import Watch
 from controller.workqueue import Backoff, WorkQueue
 from sealer.backup_copy import LABEL
 from sealer.errors import SealerError

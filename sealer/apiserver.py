@@ -161,11 +161,20 @@ class ApiServer:
     ) -> Object:
         """Merge a change into an object that is still at a version; None takes a field away.
 
+        Args:
+            resource: its kind.
+            name: its name.
+            change: what is to be merged.
+            version: its resourceVersion; empty where the change holds whatever else has changed.
+            namespace: where it is.
+
         Raises:
             Changed: it is not at that version any more.
             Missing, Forbidden, ClusterError: it cannot be changed.
         """
-        metadata = {**change.get("metadata", {}), "resourceVersion": version}
+        metadata = dict(change.get("metadata", {}))
+        if version:
+            metadata["resourceVersion"] = version
         return self._ask(
             f"change {resource.named(namespace, name)}",
             "patch",

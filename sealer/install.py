@@ -23,6 +23,7 @@ FILES = (
     "crds/sealingkeys.yaml",
     "install/rbac.yaml",
     "install/policy.yaml",
+    "install/access-policy.yaml",
     "install/network.yaml",
     "install/deployment.yaml",
 )

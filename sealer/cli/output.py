@@ -99,6 +99,10 @@ class Terminal:
         """A whole result, byte for byte: UTF-8, line breaks as they are."""
         _write(text.encode())
 
+    def raw(self, content: bytes) -> None:
+        """A result that need not be text."""
+        _write(content)
+
     def json(self, report: object) -> None:
         """A result for programs."""
         self.result(json.dumps(report, indent=2, ensure_ascii=False) + "\n")
@@ -126,10 +130,14 @@ class Destination:
             AlreadyExists: the file is there, and `--force` is not given.
             FileError: it cannot be written.
         """
+        self.put_bytes(text.encode(), terminal=terminal, mode=mode)
+
+    def put_bytes(self, content: bytes, *, terminal: Terminal, mode: int | None = None) -> None:
+        """Write a result that is not text, byte for byte; raises as `put`."""
         if self.path is None:
-            terminal.result(text)
+            terminal.raw(content)
         else:
-            put_file(Path(self.path), text, force=self.force, mode=mode)
+            _put_file(Path(self.path), content, force=self.force, mode=mode)
 
 
 def put_file(path: Path, text: str, *, force: bool, mode: int | None = None) -> None:
@@ -139,11 +147,15 @@ def put_file(path: Path, text: str, *, force: bool, mode: int | None = None) -> 
         AlreadyExists: the file is there.
         FileError: it cannot be written.
     """
+    _put_file(path, text.encode(), force=force, mode=mode)
+
+
+def _put_file(path: Path, content: bytes, *, force: bool, mode: int | None) -> None:
     if force:
-        files.write(path, text.encode(), mode=mode)
+        files.write(path, content, mode=mode)
         return
     try:
-        files.create(path, text.encode(), mode=mode)
+        files.create(path, content, mode=mode)
     except AlreadyExists:
         raise _existing(path) from None
 

@@ -341,8 +341,9 @@ def cluster_key(api: ApiServer) -> SealingKey:
     """Wait for the cluster's newest key and return it."""
 
     def newest() -> SealingKey:
-        items = api.request("GET", f"{GROUP}/sealingkeys").body["items"]
-        own = [item for item in items if item["spec"]["role"] == "Cluster"]
+        answer = api.request("GET", f"{GROUP}/sealingkeys")
+        assert answer.status == 200, answer.body  # while the API server starts
+        own = [item for item in answer.body["items"] if item["spec"]["role"] == "Cluster"]
         secrets = {item["metadata"]["name"] for item in api.request("GET", SECRETS).body["items"]}
         active = [
             item

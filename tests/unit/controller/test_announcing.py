@@ -9,8 +9,7 @@ import pytest
 
 from controller.announcing import Announcer, Subject
 from controller.apiserver import Answer, ApiServer
-from controller.status import Condition, Status, failed, opened
-from controller.watching import Key
+from controller.status import Condition, Key, Status, failed, opened
 from sealer.errors import ClusterError, NotOwned, UnknownKey
 from tests.unit.controller.virtual_time import run
 from tests.unit.controller.world import NOW

@@ -14,9 +14,8 @@ from controller.engine import Engine
 from controller.live import Glimpse, read_live
 from controller.offering import Offering
 from controller.settings import Settings
-from controller.status import READY, STALLED, Ref, Status, Written
+from controller.status import READY, STALLED, Key, Ref, Status, Written
 from controller.targets import Action, Create, Delete, Live, Replace, owned_manifest
-from controller.watching import Key
 from sealer.errors import ClusterError, SealerError
 from sealer.label_selectors import LabelSelector
 from tests.unit.controller.world import (

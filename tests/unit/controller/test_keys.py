@@ -12,7 +12,7 @@ from controller.cluster import Cluster
 from controller.kept_keys import KeptCopy, KeptKey, read_kept_key
 from controller.keys import ClusterKeys
 from controller.renewal import Rules
-from controller.watching import Key
+from controller.status import Key
 from sealer.crypto.keys import UnsealingKey
 from sealer.errors import InvalidKey
 from sealer.key_secrets import KeyProblem, key_secret
