@@ -8,18 +8,43 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 from queue import Empty, SimpleQueue
+from typing import TYPE_CHECKING, TypeVar, cast
 
 import click
 
 from controller.logs import LogFormat
-from controller.settings import BitnamiSettings, ClusterSettings, Settings, parse_duration
+from controller.settings import (
+    BitnamiSettings,
+    ClusterSettings,
+    Settings,
+    read_cutoff,
+    read_duration,
+)
 from sealer.crypto.scope import Scope
 from sealer.errors import SealerError
+
+if TYPE_CHECKING:
+    from datetime import timedelta
 
 _INTERVAL_SECONDS = 1.0
 _DEFAULTS = ClusterSettings()
 _BITNAMI = BitnamiSettings()
 _LEVELS = ("debug", "info", "warning", "error")
+T = TypeVar("T")
+
+
+def _read_by(
+    read: Callable[[str], T],
+) -> Callable[[click.Context, click.Parameter, str | None], T | None]:
+    """Have an option read by a function of the core."""
+
+    def convert(_context: click.Context, _option: click.Parameter, text: str | None) -> T | None:
+        try:
+            return None if text is None else read(text)
+        except SealerError as error:
+            raise click.BadParameter(f"{error.message}: {error.hint}") from None
+
+    return convert
 
 
 @click.command(
@@ -102,6 +127,36 @@ _LEVELS = ("debug", "info", "warning", "error")
     help="Seconds that a replica which is gone is waited for.",
 )
 @click.option(
+    "--key-renew-period",
+    metavar="DURATION",
+    callback=_read_by(read_duration),
+    default="720h",
+    help="Age at which the newest key is replaced, such as 720h or 30d; 0 for never.",
+)
+@click.option(
+    "--key-cutoff-time",
+    metavar="TIME",
+    callback=_read_by(read_cutoff),
+    help="Replace the newest key at once if it was made before then (RFC 3339 or RFC 1123).",
+)
+@click.option(
+    "--key-activation-delay",
+    metavar="DURATION",
+    callback=_read_by(read_duration),
+    default="0",
+    help="How long a new key waits before it is sealed to, such as 24h.",
+)
+@click.option(
+    "--make-first-key/--no-make-first-key",
+    default=_DEFAULTS.make_first_key,
+    help="Make a key where there is none; not where a backup is about to be restored.",
+)
+@click.option(
+    "--cluster-name",
+    default=_DEFAULTS.cluster_name,
+    help="What the backup copies of the keys call this cluster.",
+)
+@click.option(
     "--kubeconfig",
     type=click.Path(path_type=Path),
     help="Outside of a cluster; else the pod's service account, KUBECONFIG or ~/.kube/config.",
@@ -122,8 +177,9 @@ _LEVELS = ("debug", "info", "warning", "error")
 )
 @click.option(
     "--bitnami-key-renew-period",
-    default="0",
     metavar="DURATION",
+    callback=_read_by(read_duration),
+    default="0",
     help="Age, such as 720h, at which another key of sealed-secrets is made; 0 for never.",
 )
 @click.option(
@@ -200,11 +256,11 @@ def _in_cluster(
 
 
 def _bitnami(options: dict[str, object]) -> BitnamiSettings | None:
-    served = options.pop("serve_bitnami")
+    served, period = options.pop("serve_bitnami"), options.pop("bitnami_key_renew_period")
     settings = BitnamiSettings(
         listen=str(options.pop("bitnami_listen")),
         key_namespace=str(options.pop("bitnami_key_namespace")),
-        key_renew_period=parse_duration(str(options.pop("bitnami_key_renew_period"))),
+        key_renew_period=cast("timedelta", period).total_seconds(),
         rate=float(str(options.pop("bitnami_rate_limit"))),
     )
     return settings if served else None

@@ -1,6 +1,6 @@
-"""Kubernetes Events for people: when an object changes between open and not open, or why.
+"""Kubernetes Events for people: when an object changes between open and not open, or is exposed.
 
-Only changes of the condition are told, and not a plain first success, so that events stay rare and
+Only changes of a condition are told, and not a plain first success, so that events stay rare and
 cost nothing where all is well. They are best effort: what cannot be sent is dropped.
 """
 
@@ -14,9 +14,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from controller.apiserver import ApiServer
-from controller.status import READY, Status
-from controller.watching import Key
+from controller.apiserver import CONFLICT, ApiServer
+from controller.status import EXPOSED, READY, Key, Status
 from sealer.errors import SealerError
 from sealer.manifests.models import API_VERSION
 
@@ -39,9 +38,24 @@ class Subject:
     api_version: str = API_VERSION
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Note:
+    """What an Event says.
+
+    Attributes:
+        reason: one word, CamelCase.
+        action: what was done, where that is not what is always done with the subject.
+    """
+
+    reason: str
+    text: str
+    warning: bool
+    action: str = ""
+
+
 @dataclass(slots=True, kw_only=True)
 class Announcer:
-    """Sends Events, one after the other, in the background.
+    """Sends Events: most of them one after the other, in the background.
 
     Attributes:
         instance: which replica says it.
@@ -55,47 +69,54 @@ class Announcer:
         default_factory=lambda: asyncio.Queue(_MOST_WAITING)
     )
 
+    async def send(self, subject: Subject, note: Note, *, name: str) -> None:
+        """Send an Event at once, under a name that makes it the same one when it is sent again."""
+        await self._post(self._event(subject, note, name=name))
+
     def transition(self, subject: Subject, before: Status, after: Status) -> None:
         """Tell that a condition changed; anything else is not worth an Event."""
-        old, new = before.condition(READY), after.condition(READY)
-        if new is None or (old is None and new.status):
-            return
-        if old is not None and (old.status, old.reason) == (new.status, new.reason):
-            return
-        self.tell(subject, reason=new.reason, note=new.message, warning=not new.status)
+        for type_, good in ((READY, True), (EXPOSED, False)):
+            old, new = before.condition(type_), after.condition(type_)
+            if new is None or (old is None and new.status is good):
+                continue
+            if old is None or (old.status, old.reason) != (new.status, new.reason):
+                warning = new.status is not good
+                self.tell(subject, Note(reason=new.reason, text=new.message, warning=warning))
 
-    def tell(self, subject: Subject, *, reason: str, note: str, warning: bool) -> None:
-        """Tell something."""
-        if self._waiting.full():
-            return
-        event = _event(subject, reason=reason, note=note, warning=warning)
-        event |= {
-            "eventTime": self.now().strftime("%Y-%m-%dT%H:%M:%S.%fZ"),
-            "reportingInstance": self.instance,
-        }
-        self._waiting.put_nowait(event)
+    def tell(self, subject: Subject, note: Note) -> None:
+        """Tell something, when its turn comes."""
+        if not self._waiting.full():
+            self._waiting.put_nowait(self._event(subject, note))
 
     def left_out(self, secret: Key, error: SealerError) -> None:
         """Tell that a key Secret cannot be used."""
-        note = f"this key is left out: {error}"
-        subject = Subject(kind="Secret", key=secret, uid="")
-        self.tell(subject, reason=error.reason, note=note, warning=True)
+        text = f"this key is left out: {error}"
+        note = Note(reason=error.reason, text=text, warning=True)
+        self.tell(Subject(kind="Secret", key=secret, uid=""), note)
 
     async def run(self) -> None:
         """Send what is told, until cancelled."""
         while True:
-            event = await self._waiting.get()
-            namespace = event["metadata"]["namespace"]
-            path = f"/apis/events.k8s.io/v1/namespaces/{namespace}/events"
-            try:
-                answer = await self.api.request("POST", path, event)
-                if not answer.ok:
-                    logger.info("an Event was not taken (%s %s)", answer.status, answer.reason)
-            except SealerError as error:
-                logger.info("an Event was not sent: %s", error)
+            await self._post(await self._waiting.get())
+
+    async def _post(self, event: Mapping[str, Any]) -> None:
+        namespace = event["metadata"]["namespace"]
+        path = f"/apis/events.k8s.io/v1/namespaces/{namespace}/events"
+        try:
+            answer = await self.api.request("POST", path, event)
+            if not answer.ok and answer.status != CONFLICT:  # then it was sent already
+                logger.info("an Event was not taken (%s %s)", answer.status, answer.reason)
+        except SealerError as error:
+            logger.info("an Event was not sent: %s", error)
+
+    def _event(self, subject: Subject, note: Note, *, name: str = "") -> dict[str, Any]:
+        return _event(subject, note, name) | {
+            "eventTime": self.now().strftime("%Y-%m-%dT%H:%M:%S.%fZ"),
+            "reportingInstance": self.instance,
+        }
 
 
-def _event(subject: Subject, *, reason: str, note: str, warning: bool) -> dict[str, Any]:
+def _event(subject: Subject, note: Note, name: str) -> dict[str, Any]:
     namespace = subject.key.namespace or "default"
     stem = subject.key.name[:_MOST_NAME].rstrip("-.")
     regarding = {
@@ -111,12 +132,12 @@ def _event(subject: Subject, *, reason: str, note: str, warning: bool) -> dict[s
         "kind": "Event",
         "metadata": {
             "namespace": namespace,
-            "name": f"{stem}.{secrets.token_hex(8)}",
+            "name": name or f"{stem}.{secrets.token_hex(8)}",
         },
         "reportingController": _COMPONENT,
-        "action": "Open" if subject.kind == "SealedSecret" else "Publish",
-        "reason": reason,
-        "type": "Warning" if warning else "Normal",
+        "action": note.action or ("Open" if subject.kind == "SealedSecret" else "Publish"),
+        "reason": note.reason,
+        "type": "Warning" if note.warning else "Normal",
         "regarding": regarding,
-        "note": note.encode()[:_MOST_NOTE].decode(errors="ignore"),
+        "note": note.text.encode()[:_MOST_NOTE].decode(errors="ignore"),
     }

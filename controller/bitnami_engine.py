@@ -15,9 +15,8 @@ from controller.converging import Known, Object, Objects
 from controller.live import Glimpse, glimpsed
 from controller.reconcile import Observed
 from controller.settings import Settings
-from controller.status import Ref, Status, Written
+from controller.status import Key, Ref, Status, Written
 from controller.targets import SECRET
-from controller.watching import Key
 from sealer.crypto.bitnami import PrivateKey
 from sealer.errors import SealerError
 from sealer.manifests import bitnami

@@ -11,7 +11,6 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from controller.renewal import KeyProblem
 from controller.targets import MANAGED_BY
 from sealer import plaintext
 from sealer.bitnami_keys import ACTIVE, KeyPair, newest_first, read_key_in_use
@@ -19,6 +18,7 @@ from sealer.crypto.bitnami import Certificate, PrivateKey
 from sealer.crypto.bitnami_making import KeyTexts
 from sealer.crypto.encoding import encode_base64
 from sealer.errors import InvalidKey, SealerError
+from sealer.key_secrets import KeyProblem
 from sealer.manifests.bitnami import KEY_LABEL
 from sealer.manifests.models import Manifest
 

@@ -16,9 +16,10 @@ from urllib.parse import quote
 from controller.apiserver import ApiServer
 from controller.bitnami_key_secrets import BitnamiKeyring, KeySecret, load, read, relabelled
 from controller.liveness import Pulse
-from controller.renewal import KeyProblem
-from controller.watching import Key, Watch
+from controller.status import Key
+from controller.watching import Watch
 from sealer.bitnami_keys import KeyPair
+from sealer.key_secrets import KeyProblem
 from sealer.manifests.bitnami import KEY_LABEL
 
 WATCH = "sealed-secrets keys"

@@ -20,8 +20,8 @@ from controller.live import Glimpse, glimpse
 from controller.liveness import Pulse
 from controller.metrics import Metrics
 from controller.settings import Settings
-from controller.status import READY, Status
-from controller.watching import Key, Watch
+from controller.status import READY, Key, Status
+from controller.watching import Watch
 from controller.workqueue import Backoff, WorkQueue
 from sealer.crypto.bitnami import PrivateKey
 from sealer.errors import SealerError

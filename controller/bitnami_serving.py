@@ -14,7 +14,7 @@ from controller.bitnami_objects import BitnamiObjects
 from controller.bitnami_renewal import BitnamiRenewal
 from controller.cluster import Cluster
 from controller.settings import BitnamiSettings
-from controller.watching import Key
+from controller.status import Key
 from sealer.errors import SealerError
 from sealer.keyring import HeldKey
 

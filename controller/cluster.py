@@ -12,17 +12,20 @@ from dataclasses import replace
 from typing import Any
 from urllib.parse import quote
 
+from controller.access import RBAC_GROUP, ROLE, ROLE_BINDING
 from controller.apiserver import (
     CONFLICT,
     JSON,
     JSON_PATCH,
+    MERGE_PATCH,
     METADATA,
     NOT_FOUND,
     Answer,
     ApiServer,
 )
+from controller.holding import TakeOver
 from controller.live import FIELD_MANAGER, read_live
-from controller.status import Ref, Status, Written
+from controller.status import Key, Ref, Status, Written
 from controller.targets import (
     SECRET,
     SHARED_SECRET,
@@ -34,7 +37,6 @@ from controller.targets import (
     Replace,
     owned_manifest,
 )
-from controller.watching import Key
 from sealer.manifests import bitnami
 from sealer.manifests.models import API_VERSION, Manifest
 
@@ -48,6 +50,13 @@ _RESOURCES = {
     SHARED_SECRET: SHARED_SECRETS,
     "SealedSecret": SEALED_SECRETS,
     "SealingKey": SEALING_KEYS,
+    ROLE: "roles",
+    ROLE_BINDING: "rolebindings",
+}
+_PREFIXES = {
+    SECRET: "/api/v1",
+    ROLE: f"/apis/{RBAC_GROUP}/v1",
+    ROLE_BINDING: f"/apis/{RBAC_GROUP}/v1",
 }
 _MANAGER = {"fieldManager": FIELD_MANAGER}
 
@@ -82,11 +91,16 @@ class Cluster:
             ClusterError: it cannot be read, or is being deleted.
             Rejected: reading it is not allowed.
         """
-        answer = await self.api.request("GET", path_of(ref))
-        if answer.status == NOT_FOUND:
-            return None
-        _check(answer, f"to read {ref}")
-        return read_live(ref, answer.body)
+        item = await self.fetch(ref)
+        return None if item is None else read_live(ref, item)
+
+    async def fetch(self, ref: Ref) -> Object | None:
+        """An object as the API server has it, or None where there is none.
+
+        Raises:
+            ClusterError, Rejected: it cannot be read.
+        """
+        return await self.read(path_of(ref), str(ref))
 
     async def sealed_secret(self, key: Key) -> Object | None:
         """A SealedSecret, or None where there is none.
@@ -94,7 +108,7 @@ class Cluster:
         Raises:
             ClusterError, Rejected: it cannot be read.
         """
-        return await self.read(sealed_path(key), f"SealedSecret {key}")
+        return await self.fetch(Ref("SealedSecret", key.namespace, key.name))
 
     async def read(self, path: str, what: str) -> Object | None:
         """An object as it is, or None where there is none.
@@ -112,6 +126,27 @@ class Cluster:
         _check(answer, f"to read {what}")
         body: Object = answer.body
         return body
+
+    async def take_over(self, taken: TakeOver) -> None:
+        """Make a Secret somebody's own, if it is still as it was seen; no value travels.
+
+        Raises:
+            Changed: it is not, or is gone.
+            ClusterError, Rejected: it cannot be written.
+        """
+        identity = {"uid": taken.uid, "resourceVersion": taken.resource_version}
+        answer = await self.api.request(
+            "PATCH",
+            path_of(taken.ref),
+            {"metadata": {**taken.metadata, **identity}},
+            content_type=MERGE_PATCH,
+            accept=METADATA,
+            params=_MANAGER,
+        )
+        if answer.status in (CONFLICT, NOT_FOUND):
+            raise Changed
+        _check(answer, f"to take over {taken.ref}")
+        self.wrote(taken.ref.kind, "take over")
 
     async def apply(self, actions: Iterable[Action]) -> dict[Ref, Written]:
         """Carry out actions in their order.
@@ -216,13 +251,8 @@ class Cluster:
 
 def path_of(ref: Ref) -> str:
     """Where an object stands at the API server."""
-    prefix = "/api/v1" if ref.kind == SECRET else GROUP_PATH
+    prefix = _PREFIXES.get(ref.kind, GROUP_PATH)
     return _path(prefix, _RESOURCES[ref.kind], Key(ref.namespace, ref.name))
-
-
-def sealed_path(key: Key) -> str:
-    """Where a SealedSecret stands."""
-    return _path(GROUP_PATH, SEALED_SECRETS, key)
 
 
 def status_patch(version: str, status: Manifest) -> list[Manifest]:

@@ -13,8 +13,8 @@ import secrets
 import signal
 import socket
 import time
+from collections.abc import Callable
 from contextlib import nullcontext
-from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import quote
@@ -29,23 +29,23 @@ from controller.cluster import SEALED_SECRETS, SEALING_KEYS, SHARED_SECRETS, Clu
 from controller.connection import Connection, connect
 from controller.converging import Object
 from controller.engine import Engine
-from controller.keys import ClusterKeys
+from controller.grants import Grants
 from controller.kinds import own_kinds_are_there, tell_of_unserved
 from controller.lease import Lease
-from controller.live import Glimpse, glimpse
+from controller.live import Glimpse
 from controller.liveness import Pulse
 from controller.metrics import Metrics, Snapshot
+from controller.recipients import Recipients
 from controller.reconcile import KIND
-from controller.renewal import KEY_LABEL, KeyProblem, read_key
 from controller.server import serving
 from controller.settings import BitnamiSettings, ClusterSettings, Settings
 from controller.shares import Shares
-from controller.status import READY, Status
-from controller.targets import TARGET_LABEL
-from controller.watching import Key, Watch
+from controller.status import READY, Key, Status
+from controller.tending import Surroundings, Tending
+from controller.watches import Watches
 from controller.workqueue import Backoff, WorkQueue
 from sealer.errors import SealerError
-from sealer.keyring import HeldKey
+from sealer.key_secrets import KeyProblem
 
 _LEASE = "sealer-controller"
 _MOMENT_SECONDS = 0.1
@@ -60,8 +60,15 @@ def now() -> datetime:
     return datetime.now(UTC)
 
 
-async def run(settings: Settings, options: ClusterSettings) -> None:
+async def run(
+    settings: Settings, options: ClusterSettings, *, now: Callable[[], datetime] = now
+) -> None:
     """Work until told to stop by SIGTERM or SIGINT.
+
+    Args:
+        settings: of the core.
+        options: of the rest.
+        now: the time, UTC.
 
     Raises:
         SealerError: something without which nothing works.
@@ -70,7 +77,7 @@ async def run(settings: Settings, options: ClusterSettings) -> None:
     connection = connect(os.environ, kubeconfig=options.kubeconfig, context=options.context)
     async with connection.session() as session:
         api = ApiServer(session, connection.server)
-        operator = Operator(api, connection, settings, options)
+        operator = Operator(api, connection, settings, options, now=now)
         working = asyncio.create_task(operator.work(stopping))
         waiting = asyncio.create_task(stopping.wait())
         _stop_on_signals(stopping)
@@ -89,8 +96,15 @@ class Operator:
     """The parts and how they hang together."""
 
     def __init__(
-        self, api: ApiServer, connection: Connection, settings: Settings, options: ClusterSettings
+        self,
+        api: ApiServer,
+        connection: Connection,
+        settings: Settings,
+        options: ClusterSettings,
+        *,
+        now: Callable[[], datetime] = now,
     ) -> None:
+        self._now = now
         self._api, self._connection = api, connection
         self._settings, self._options = settings, options
         self._namespace = settings.controller_namespace
@@ -101,7 +115,6 @@ class Operator:
         self._announcer = Announcer(api=api, instance=socket.gethostname(), now=now)
         backoff = Backoff(cap=options.retry_max)
         self._objects = WorkQueue[Key](self._converge, backoff=backoff)
-        self._publishing = WorkQueue[str](self._publish, backoff=backoff)
         cluster = Cluster(api, self._metrics.wrote)
         found: dict[Key, Glimpse] = {}
         self._engine = Engine(
@@ -113,21 +126,31 @@ class Operator:
             now=now,
             expects_to_work=lambda: self._leading or not self.lease.holder,
         )
-        key_secrets: dict[Key, HeldKey | KeyProblem] = {}
-        self._keys = ClusterKeys(
-            api=api,
-            cluster=cluster,
-            namespace=self._namespace,
-            secrets=key_secrets,
-            objects=self._engine,
-            opening=lambda key: replace(key, unwrapper=self._metrics.counting(key)),
-            complain=self._complain,
-            enqueue=self._publishing.add,
-            now=now,
+        self._tending = Tending(
+            Surroundings(
+                api=api,
+                cluster=cluster,
+                objects=self._engine,
+                metrics=self._metrics,
+                announcer=self._announcer,
+                pulse=self._pulse,
+                namespace=self._namespace,
+                options=options,
+                complain=self._complain,
+                now=now,
+            )
         )
+        self._keys = self._tending.keys
         self._sharing = WorkQueue[Key](self._share, backoff=backoff)
+        grants = Grants(cluster=cluster)
         self._shares = Shares(
-            cluster=cluster, objects=self._engine, enqueue=self._sharing.add, now=now
+            cluster=cluster,
+            settings=settings,
+            objects=self._engine,
+            secrets=found,
+            grants=grants,
+            enqueue=self._sharing.add,
+            now=now,
         )
         served = options.bitnami
         self._bitnami = self._serve_bitnami(served, cluster, found) if served else None
@@ -135,8 +158,18 @@ class Operator:
             self._engine,
             *((self._bitnami.objects.engine,) if self._bitnami else ()),
         )
-        self._secrets = self._watch_secrets(found)
-        self._key_secrets = self._watch_key_secrets(key_secrets)
+        self._recipients = Recipients(
+            api=api, pulse=self._pulse, published=self._keys.published, objects=self._engine
+        )
+        watches = Watches(api, self._pulse)
+        # Secrets of sealed-secrets carry no label, and must stay as they are.
+        secrets = watches.secrets(found, self._see_secret, all_of_them=bool(self._bitnami))
+        self._watches = (
+            secrets,
+            *self._tending.watches,
+            watches.rbac("roles", grants.roles, self._shares.rbac_changed),
+            watches.rbac("rolebindings", grants.bindings, self._shares.rbac_changed),
+        )
 
     async def work(self, stopping: asyncio.Event) -> None:
         """Start everything in its order, and go on until cancelled.
@@ -156,12 +189,13 @@ class Operator:
         ):
             if self._bitnami:
                 group.create_task(self._bitnami.keys.run())
-            for watch in (self._secrets, self._key_secrets):
+            for watch in self._watches:
                 self._pulse.expect(watch.name)
                 group.create_task(watch.run())
+            group.create_task(self._recipients.keep())
             await own_kinds_are_there(self._api)
-            await self._secrets.synced.wait()
-            await self._key_secrets.synced.wait()
+            for watch in self._watches:
+                await watch.synced.wait()
             self._keys.read()
             see = {
                 SEALED_SECRETS: self._see_sealed,
@@ -194,30 +228,39 @@ class Operator:
             group.create_task(self._bitnami.open(self._options.workers))
         else:
             group.create_task(tell_of_unserved(self._api))
-        await self._make_first_key()
+        group.create_task(self._tending.live())
+        if not (why := self._tending.lacks_first()):
+            await self._keys.filled.wait()
+        else:
+            logger.error("no object can be opened: %s", why)
+        await self._sealing_keys_are_seen()
+        await self._recipients.known()
         group.create_task(self._objects.run(self._options.workers))
-        group.create_task(self._sharing.run(1))
+        group.create_task(self._share_all())
         group.create_task(self._resync())
         group.create_task(self._count())
 
     async def _publish_all(self) -> None:
         """Publish, once it is known what is published already."""
-        await self._pulse.expect(SEALING_KEYS).wait()
-        await asyncio.sleep(_MOMENT_SECONDS)  # what was listed is still on its way through kopf
-        await self._publishing.run(1)
+        await self._sealing_keys_are_seen()
+        await self._tending.publish()
 
-    async def _make_first_key(self) -> None:
-        while True:
-            try:
-                return await self._keys.ensure_first()
-            except SealerError as error:
-                self._metrics.failed(error.reason)
-                logger.error("%s", error)  # noqa: TRY400 - our own text says it all
-                await asyncio.sleep(_LOOK_SECONDS)
+    async def _share_all(self) -> None:
+        """Share, once it is known what there is: rights of one that is not there are taken back."""
+        await self._listed(SHARED_SECRETS)
+        await self._sharing.run(self._options.workers)
+
+    async def _sealing_keys_are_seen(self) -> None:
+        await self._listed(SEALING_KEYS)
+
+    async def _listed(self, resource: str) -> None:
+        await self._pulse.expect(resource).wait()
+        await asyncio.sleep(_MOMENT_SECONDS)  # what was listed is still on its way through kopf
 
     async def _resync(self) -> None:
         while True:
             await asyncio.sleep(self._options.resync)
+            self._recipients.look(now=self._now())
             for objects in self._all_objects:
                 objects.look_at_all_again()
 
@@ -236,10 +279,7 @@ class Operator:
         return await self._engine.converge(key)
 
     async def _share(self, key: Key) -> bool:
-        return await self._shares.publish(key)
-
-    async def _publish(self, key_id: str) -> bool:
-        return await self._keys.publish(key_id)
+        return await self._shares.converge(key)
 
     def _see_sealed(self, kind: str | None, item: Object) -> None:
         if kind == "DELETED":
@@ -251,8 +291,17 @@ class Operator:
         self._engine.see_shared(item, gone=kind == "DELETED")
         self._shares.see(item, gone=kind == "DELETED")
 
+    def _see_secret(self, key: Key, old: Glimpse | None, new: Glimpse | None) -> None:
+        if self._bitnami:
+            for objects in self._all_objects:  # what one of them wrote is news for the other one
+                objects.look_again(key)
+        else:
+            self._engine.secret_changed(key, old, new)
+        self._shares.secret_changed(key)
+
     def _see_key(self, kind: str | None, item: Object) -> None:
         self._keys.see(item, gone=kind == "DELETED")
+        self._recipients.look(now=self._now())
 
     def converged(self, key: Key, uid: str, before: Status, after: Status) -> None:
         """The engine's listener: the status of an object changed."""
@@ -260,6 +309,8 @@ class Operator:
         about: dict[str, Any] = {"object": f"{KIND} {key}", "keys": after.keys}
         if ready is not None and ready.status:
             logger.info("opened, %s", ready.message, extra=about)
+        if after.is_exposed and after.exposed != before.exposed:
+            logger.warning("exposed by a revoked key", extra=about)
         self._announcer.transition(Subject(kind=KIND, key=key, uid=uid), before, after)
         self._shares.look_again(key)
 
@@ -289,46 +340,7 @@ class Operator:
             identity=f"{socket.gethostname()}-{secrets.token_hex(4)}",
             duration=self._options.lease_duration,
             clock=time.monotonic,
-            now=now,
-        )
-
-    def _secret_changed(self, key: Key, old: Glimpse | None, new: Glimpse | None) -> None:
-        if not self._bitnami:
-            self._engine.secret_changed(key, old, new)
-            return
-        for objects in self._all_objects:  # what one of them wrote is news for the other one
-            objects.look_again(key)
-
-    def _watch_secrets(self, found: dict[Key, Glimpse]) -> Watch[Glimpse]:
-        return Watch(
-            name="secrets",
-            api=self._api,
-            path="/api/v1/secrets",
-            # Theirs carry no label, and must stay as they are.
-            labels="" if self._bitnami else f"{TARGET_LABEL}=true",
-            metadata_only=True,
-            read=glimpse,
-            changed=self._secret_changed,
-            pulse=self._pulse,
-            cache=found,
-        )
-
-    def _watch_key_secrets(
-        self, found: dict[Key, HeldKey | KeyProblem]
-    ) -> Watch[HeldKey | KeyProblem]:
-        def changed(*_: object) -> None:
-            if self._key_secrets.synced.is_set():
-                self._keys.read()
-
-        return Watch(
-            name="unsealing keys",
-            api=self._api,
-            path=f"/api/v1/namespaces/{quote(self._namespace)}/secrets",
-            labels=f"{KEY_LABEL}=true",
-            read=read_key,
-            changed=changed,
-            pulse=self._pulse,
-            cache=found,
+            now=now,  # the real time, whatever ours is: by its change others see that we live
         )
 
     def _serve_bitnami(
@@ -349,7 +361,7 @@ class Operator:
             pulse=self._pulse,
             metrics=self._metrics,
             announcer=self._announcer,
-            now=now,
+            now=self._now,
         )
         return BitnamiServing(
             keys=keys,
@@ -357,7 +369,7 @@ class Operator:
             cluster=cluster,
             settings=settings,
             native=self._keys.newest,
-            now=now,
+            now=self._now,
         )
 
     def _not_ready(self) -> list[str]:
@@ -366,7 +378,7 @@ class Operator:
         troubles = [f"the watch of {name} is cut off" for name in self._pulse.disconnected()]
         troubles += self._bitnami.troubles() if self._bitnami else []
         if not self._keys.keyring.keys:
-            troubles.append("there is no unsealing key")
+            troubles.append(self._tending.lacks_first() or "there is no unsealing key")
         if not self._leading and not self.lease.holder:
             troubles.append("nobody works yet")
         return troubles
@@ -376,8 +388,9 @@ class Operator:
         queues = [self._objects, *((self._bitnami.objects.queue,) if self._bitnami else ())]
         return Snapshot(
             objects=states[0],
+            exposed=self._engine.exposed,
             bitnami_objects=[state for each in states[1:] for state in each],
-            keys=[str(key.record.state) for key in self._keys.keyring.keys],
+            keys=list(self._tending.numbers()),
             bitnami_keys=self._bitnami.key_states() if self._bitnami else (),
             key_problems=len(self._key_problems()),
             depth=sum(queue.depth for queue in queues),

@@ -191,7 +191,7 @@ class Embedded:
         observed = _with_live(observed, secret, shared)
         decided = plan(observed, keyring, self._settings, now=datetime.now(UTC))
         if decided.error is not None:
-            return _failure(decided.error, previous, source)
+            return _failure(decided.error, replace(previous, status=decided.status), source)
         written = self.target.apply(decided.actions)
         self._report(decided, source, previous.status)
         now = replace(
@@ -282,11 +282,13 @@ class Embedded:
         open_ = sum(item.status.is_ready for item in memory.objects.values())
         says = f"{_count(total, 'SealedSecret')}, "
         says += "all open" if open_ == total else f"{open_} open, {total - open_} not"
+        if exposed := sum(item.status.is_exposed for item in memory.objects.values()):
+            says += f", {exposed} exposed by a revoked key"
         if not total:
             says = "no SealedSecret"
         if memory.problems:
             says += f", {_count(len(memory.problems), 'problem')} with files"
-        where = "" if memory.all_well else f"; see {self._memory.path}"
+        where = "" if memory.all_well and not exposed else f"; see {self._memory.path}"
         return f"commit {memory.commit[:_SHORT_COMMIT]}: {says}{where}"
 
 

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from controller.converging import Known, Object, Objects
 from controller.live import Glimpse, glimpsed, read_live
+from controller.offering import Offering, Others
 from controller.reconcile import Observed, Plan, conclude, is_done, outline, plan
 from controller.settings import Settings
-from controller.status import Ref, Status, Written, failed
+from controller.status import Key, Ref, Status, Written, failed
 from controller.targets import SECRET, SHARED_SECRET, Live
-from controller.watching import Key, is_older, key_of
+from controller.watching import is_older, key_of
 from sealer.errors import MalformedInput, SealerError
 from sealer.keyring import Keyring
 from sealer.manifests.models import SealedSecret
@@ -26,16 +27,25 @@ class Engine(Objects[SealedSecret, Plan]):
 
     Attributes:
         keyring: what opens; replaced by `use`.
+        offering: registered keys that are not the cluster's own; replaced by `offer`.
+        namespaces: labels of the namespaces by name, as far as anybody asked for them.
         shared: the SharedSecrets that there are.
     """
 
     settings: Settings
     keyring: Keyring = field(default_factory=Keyring)
+    offering: Offering = field(default_factory=Offering)
+    namespaces: dict[Key, Mapping[str, str]] = field(default_factory=dict)
     shared: dict[Key, Live] = field(default_factory=dict)
 
     def sealed_to(self, key_id: str) -> int:
         """How many objects are sealed to a key."""
         return sum(key_id in _key_ids(known.sealed) for known in self.known.values())
+
+    @property
+    def exposed(self) -> int:
+        """How many objects hold values that somebody may know who has a revoked key."""
+        return sum(known.status.is_exposed for known in self.known.values())
 
     def see_shared(self, item: Object, *, gone: bool) -> None:
         """Take note of a SharedSecret."""
@@ -56,6 +66,21 @@ class Engine(Objects[SealedSecret, Plan]):
         """Open with these keys from now on."""
         self.keyring = keyring
         self.look_at_all_again()
+
+    def offer(self, offering: Offering) -> None:
+        """Offer data keys to these from now on, and take those for leaked that are said to be."""
+        if offering != self.offering:
+            self.offering = offering
+            self.look_at_all_again()
+
+    def namespace_changed(
+        self, namespace: Key, old: Mapping[str, str] | None, new: Mapping[str, str] | None
+    ) -> None:
+        """Take note of the labels of a namespace."""
+        if self.offering.others(old) != self.offering.others(new):
+            for key in self.known:
+                if key.namespace == namespace.name:
+                    self.enqueue(key)
 
     def _outline(self, item: Object) -> SealedSecret:
         return outline(SealedSecret.read(item))
@@ -78,14 +103,19 @@ class Engine(Objects[SealedSecret, Plan]):
             generation=known.generation,
             status=known.status,
             live=there,
+            others=self._others(key),
         )
         return is_done(observed, self.keyring, self.settings, sealed=known.sealed)
+
+    def _others(self, key: Key) -> Others:
+        return self.offering.others(self.namespaces.get(Key("", key.namespace)))
 
     async def _fetch(self, key: Key) -> Object | None:
         return await self.cluster.sealed_secret(key)
 
     async def _plan(self, observed: Observed) -> Plan:
-        return plan(observed, self.keyring, self.settings, now=self.now())
+        others = self._others(Key(observed.namespace, observed.name))
+        return plan(replace(observed, others=others), self.keyring, self.settings, now=self.now())
 
     def _conclude(
         self, observed: Observed, decided: Plan, written: Mapping[Ref, Written]

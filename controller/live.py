@@ -7,7 +7,7 @@ which writer set which field (names only, never values); an annotation of our ow
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 from controller.status import Ref
@@ -28,16 +28,22 @@ Object = Mapping[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Glimpse:
-    """A Secret by its metadata alone."""
+    """A Secret by its metadata alone; owners are the uids of its owners, where they are known."""
 
     uid: str
     resource_version: str
+    owners: frozenset[str] = field(default=frozenset(), compare=False)
 
 
 def glimpse(item: Object) -> Glimpse:
     """Read the metadata of an object."""
     metadata = item["metadata"]
-    return Glimpse(metadata["uid"], metadata["resourceVersion"])
+    return Glimpse(metadata["uid"], metadata["resourceVersion"], _owners(metadata))
+
+
+def labels_of(item: Object) -> Mapping[str, str]:
+    """Read the labels of an object, and nothing else."""
+    return dict(item["metadata"].get("labels") or {})
 
 
 def glimpsed(ref: Ref, seen: Glimpse) -> Live:

@@ -1,7 +1,8 @@
 """Log lines, as text for people or as JSON for machines, on stderr.
 
-A line may carry the object it is about and key ids as fields of its own. Exceptions are shown by
-their type and place, never by their text, because a text that is not ours could repeat a value.
+A line may carry the object it is about and key ids as fields of its own; one of the audit says who
+did what, and is shown whatever the level is. Exceptions are shown by their type and place, never by
+their text, because a text that is not ours could repeat a value.
 """
 
 from __future__ import annotations
@@ -15,6 +16,8 @@ from enum import StrEnum
 
 _FIELDS = ("object", "reason", "keys")
 """Fields that a line may carry (`extra=`)."""
+AUDIT = "sealer.audit"
+"""The logger of acts of people; its lines carry `audit`, a mapping of further fields."""
 _CHATTY = ("kopf", "aiohttp", "asyncio")
 
 
@@ -36,6 +39,7 @@ def start(form: LogFormat, level: str) -> None:
     handler.setFormatter(_Json() if form is LogFormat.JSON else _Text())
     logging.basicConfig(handlers=[handler], level=logging.WARNING, force=True)
     logging.getLogger("controller").setLevel(level.upper())
+    logging.getLogger(AUDIT).setLevel(logging.INFO)
     for name in _CHATTY:
         logging.getLogger(name).setLevel(logging.WARNING)
 
@@ -50,6 +54,7 @@ class _Text(logging.Formatter):
             f"{about}:" if about else f"{record.name}:",
             record.getMessage(),
             f"(key {', '.join(keys)})" if keys else "",
+            _audited(record),
         ]
         return " ".join(part for part in parts if part) + _exception(record)
 
@@ -63,7 +68,15 @@ class _Json(logging.Formatter):
             "message": record.getMessage() + _exception(record),
         }
         line |= {name: getattr(record, name) for name in _FIELDS if getattr(record, name, None)}
+        if audit := getattr(record, "audit", None):
+            line |= {"audit": True, **audit}
         return json.dumps(line)
+
+
+def _audited(record: logging.LogRecord) -> str:
+    """In one line and in ASCII, whatever people wrote as a reason."""
+    audit = getattr(record, "audit", None)
+    return json.dumps({**audit, "reason": getattr(record, "reason", "")}) if audit else ""
 
 
 def _time(record: logging.LogRecord) -> str:

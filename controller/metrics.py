@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter as Count
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, fields
 
 from prometheus_client import CollectorRegistry, Counter, ProcessCollector, generate_latest
@@ -18,14 +18,32 @@ CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class KeyNumbers:
+    """One key.
+
+    Attributes:
+        objects: how many objects are sealed to it; None if that is not known.
+        age: seconds since it was made.
+        backed_up: whether there is a backup of it.
+    """
+
+    key: str
+    state: str
+    objects: int | None
+    age: float
+    backed_up: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Snapshot:
     """What is counted at the moment of asking.
 
     Attributes:
         objects: reason of the Ready condition (empty for none yet) and whether it is true, of each.
-        bitnami_objects: the same of the condition Synced of SealedSecrets of sealed-secrets.
-        keys: state of each key.
-        bitnami_keys: the same of the keys of sealed-secrets.
+        exposed: objects with values that somebody may know who has a revoked key.
+        bitnami_objects: as `objects`, of the condition Synced of SealedSecrets of sealed-secrets.
+        keys: what there is to say of each key.
+        bitnami_keys: state of each key of sealed-secrets.
         key_problems: key Secrets that cannot be used, of both kinds.
         depth: objects whose turn has come.
         retries: tries that were put off, since the start.
@@ -34,8 +52,9 @@ class Snapshot:
     """
 
     objects: Iterable[tuple[str, bool]]
+    exposed: int
     bitnami_objects: Iterable[tuple[str, bool]]
-    keys: Iterable[str]
+    keys: Sequence[KeyNumbers]
     bitnami_keys: Iterable[str]
     key_problems: int
     depth: int
@@ -142,19 +161,44 @@ class _Gauges(Collector):
         rsa_keys = GaugeMetricFamily(
             "sealer_bitnami_keys", "Keys of sealed-secrets by state.", labels=["state"]
         )
-        for family, states in ((keys, now.keys), (rsa_keys, now.bitnami_keys)):
-            for state, number in Count(states).items():
+        states = [key.state for key in now.keys]
+        for family, found in ((keys, states), (rsa_keys, now.bitnami_keys)):
+            for state, number in Count(found).items():
                 family.add_metric([state], number)
         cut_off = GaugeMetricFamily(
             "sealer_watch_disconnected", "Watches that are cut off.", labels=["watch"]
         )
         for name in now.disconnected:
             cut_off.add_metric([name], 1)
-        yield from (objects, bitnami, keys, rsa_keys, cut_off)
+        yield from (objects, bitnami, keys, rsa_keys, *_of_keys(now.keys), cut_off)
+        yield _gauge(
+            "sealer_objects_exposed",
+            "SealedSecrets with values that were sealed to a revoked key.",
+            now.exposed,
+        )
         yield _gauge("sealer_key_problems", "Key Secrets that cannot be used.", now.key_problems)
         yield _gauge("sealer_queue_depth", "Objects whose turn has come.", now.depth)
         yield _gauge("sealer_retries", "Tries put off since the start.", now.retries)
         yield _gauge("sealer_leader", "1 on the replica that works.", int(now.leader))
+
+
+def _of_keys(keys: Iterable[KeyNumbers]) -> Iterator[GaugeMetricFamily]:
+    sealed = GaugeMetricFamily(
+        "sealer_key_objects", "SealedSecrets that are sealed to a key.", labels=["key", "state"]
+    )
+    ages = GaugeMetricFamily(
+        "sealer_key_age_seconds", "Time since a key was made.", labels=["key", "state"]
+    )
+    safe = GaugeMetricFamily(
+        "sealer_key_backed_up", "1 where there is a backup of a key.", labels=["key", "state"]
+    )
+    for key in keys:
+        labels = [key.key, key.state]
+        if key.objects is not None:
+            sealed.add_metric(labels, key.objects)
+        ages.add_metric(labels, key.age)
+        safe.add_metric(labels, int(key.backed_up))
+    yield from (sealed, ages, safe)
 
 
 def _gauge(name: str, about: str, value: float) -> GaugeMetricFamily:

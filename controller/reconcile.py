@@ -13,6 +13,8 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from controller import status as says
+from controller.exposing import exposure_is_current, with_exposure
+from controller.offering import Others, offers, offers_are_current, revoked_keys
 from controller.settings import Settings
 from controller.status import Ref, Status, Written
 from controller.targets import (
@@ -28,6 +30,7 @@ from controller.targets import (
 from sealer.crypto.scope import Kind
 from sealer.decoding import binding_of
 from sealer.errors import InvalidManifest, Refused, SealerError
+from sealer.key_usage import RESEAL_REVOKED, may_be_resealed, used_entries
 from sealer.keyring import Keyring
 from sealer.manifests.models import (
     Entry,
@@ -39,12 +42,8 @@ from sealer.manifests.models import (
     SharedSecret,
 )
 from sealer.opening import Opened, produce_shared, unseal
-from sealer.resealing import rewrap, stale_entries, used_entries
 
 KIND = "SealedSecret"
-MAX_OFFERS = 32
-"""Entries of one object that are offered rewrapped at a time, 1.7 kB each: a status must fit into
-etcd's 1.5 MiB beside a spec of 1.4 MiB. Once these are resealed and applied, others are offered."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,6 +54,7 @@ class Observed:
         manifest: the object as the source has it.
         source: where a person finds it, such as a file; may be empty.
         live: the Secret and the SharedSecret of its name, where they exist.
+        others: registered keys that are not the cluster's own.
     """
 
     manifest: Manifest = field(repr=False)
@@ -65,6 +65,7 @@ class Observed:
     source: str = ""
     status: Status = field(default_factory=Status)
     live: Mapping[Ref, Live] = field(default_factory=dict)
+    others: Others = field(default_factory=Others)
 
     @property
     def secret(self) -> Ref:
@@ -94,28 +95,27 @@ class Plan:
 
 def plan(observed: Observed, keyring: Keyring, settings: Settings, *, now: datetime) -> Plan:
     """Decide what makes the world as the manifest says. Never raises a `SealerError`."""
+    before = observed.status
     try:
         sealed = SealedSecret.read(observed.manifest)
+        before = _with_exposure(observed, sealed, keyring, now=now)
         _check_allowed(sealed, settings)
         if is_settled(observed, sealed, keyring, settings):
             return Plan(status=observed.status, wants=_wants(observed, sealed))
         opened = unseal(sealed, keyring.unwrappers)
         actions = _actions(observed, opened)
         status = says.opened(
-            observed.status,
-            generation=observed.generation,
-            message=_describe(opened),
-            now=now,
+            before, generation=observed.generation, message=_describe(opened), now=now
         )
-        offers = (
+        offered = (
             observed.status.rewrapped  # those still hold, and others would only look different
-            if _offers_are_current(observed.status, sealed, keyring, settings)
-            else _offers(sealed, keyring, settings)
+            if offers_are_current(observed.status, sealed, keyring, settings, observed.others)
+            else offers(sealed, keyring, settings, observed.others)
         )
-        status = replace(status, keys=opened.keys, rewrapped=offers)
+        status = replace(status, keys=opened.keys, rewrapped=offered)
     except SealerError as error:
         return Plan(
-            status=says.failed(observed.status, error, generation=observed.generation, now=now),
+            status=says.failed(before, error, generation=observed.generation, now=now),
             error=error,
         )
     return Plan(actions=tuple(actions), status=status, wants=_wants(observed, sealed))
@@ -160,7 +160,10 @@ def is_done(
 
 def outline(sealed: SealedSecret) -> SealedSecret:
     """A manifest without what only opening needs: little enough to keep of every object."""
-    metadata = Metadata(namespace=sealed.metadata.namespace, name=sealed.metadata.name)
+    asked = {RESEAL_REVOKED: "true"} if may_be_resealed(sealed) else {}
+    metadata = Metadata(
+        namespace=sealed.metadata.namespace, name=sealed.metadata.name, annotations=asked
+    )
     seals = {
         entry_id: Entry(
             sealed_at="",
@@ -193,7 +196,21 @@ def is_settled(
         return False
     if sealed.template.kind == Kind.SHARED_SECRET and _shared_drifted(observed, sealed):
         return False
-    return _offers_are_current(status, sealed, keyring, settings)
+    if not exposure_is_current(status, sealed, revoked_keys(keyring, observed.others)):
+        return False
+    return offers_are_current(status, sealed, keyring, settings, observed.others)
+
+
+def _with_exposure(
+    observed: Observed, sealed: SealedSecret, keyring: Keyring, *, now: datetime
+) -> Status:
+    return with_exposure(
+        observed.status,
+        sealed,
+        revoked_keys(keyring, observed.others),
+        generation=observed.generation,
+        now=now,
+    )
 
 
 def _same(live: Live, written: Written) -> bool:
@@ -282,35 +299,6 @@ def _wants(observed: Observed, sealed: SealedSecret) -> tuple[Ref, ...]:
     if sealed.template.kind == Kind.SHARED_SECRET:
         return (observed.secret, observed.shared)
     return (observed.secret,)
-
-
-def _offers(
-    sealed: SealedSecret, keyring: Keyring, settings: Settings
-) -> dict[str, tuple[Recipient, ...]]:
-    newest = keyring.newest()
-    stale = _stale(sealed, keyring, settings)
-    if newest is None or not stale:
-        return {}
-    return rewrap(sealed, keyring.unwrappers, to=dict.fromkeys(stale, (newest.public,)))
-
-
-def _offers_are_current(
-    status: Status, sealed: SealedSecret, keyring: Keyring, settings: Settings
-) -> bool:
-    newest = keyring.newest()
-    offered = {
-        entry: {recipient.key for recipient in recipients}
-        for entry, recipients in status.rewrapped.items()
-    }
-    wanted = {entry: {newest.id} for entry in _stale(sealed, keyring, settings)} if newest else {}
-    return offered == wanted
-
-
-def _stale(sealed: SealedSecret, keyring: Keyring, settings: Settings) -> tuple[str, ...]:
-    newest = keyring.newest()
-    if newest is None or not settings.offer_rewrapped:
-        return ()
-    return stale_entries(sealed, newest=newest.id, own=frozenset(keyring.unwrappers))[:MAX_OFFERS]
 
 
 def _describe(opened: Opened) -> str:

@@ -1,260 +1,232 @@
-"""The keys of a cluster: how a key stands in a Secret, and how its public half is published. Pure.
+"""What is next in the life of a cluster's keys, as steps. Pure.
 
-The Secret `unsealing-key-<ordinal>` in the controller's namespace is the truth: it holds the
-private key, which cannot be changed, and in annotations the state and times, which can. Its name is
-the lock on making the next key. A SealingKey is made from it and made good when it was changed.
-A key that is malformed is reported and left out; it never takes the others with it.
+A step is one write. Whoever carries it out may be killed before or after it: what is next is told
+from what is, and asked again. First come backup copies, then what people decided, then what time
+has brought; a key that has to be backed up and is not never becomes one to seal to, unless somebody
+said why. Nothing here deletes a key.
 """
 
 from __future__ import annotations
 
-import base64
-import binascii
-import re
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
-from datetime import datetime
-from typing import Any, Final
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
 
-from controller.status import READY, STALLED, Condition, Ref, conditions_since
-from controller.targets import MANAGED_BY, Action, Create, Delete, Replace
-from sealer.crypto.keys import SealingKey, UnsealingKey
-from sealer.errors import InvalidKey, MalformedInput
-from sealer.keyring import HeldKey, KeyRecord, Keyring, KeyState
-from sealer.manifests.models import API_VERSION, FORMAT, GROUP, Manifest
-from sealer.manifests.times import format_time, parse_time
-
-KIND: Final = "SealingKey"
-KEY_LABEL: Final = f"{GROUP}/unsealing-key"
-KEY_TYPE: Final = f"{GROUP}/unsealing-key"
-PRIVATE_KEY: Final = "unsealing-key.pem"
-"""The item of a key Secret that holds the private key, PEM."""
-CLUSTER: Final = "Cluster"
-_NO_PRIVATE_HALF: Final = (
-    "NoUnsealingKey",
-    (
-        "its private half is not here, so nothing that is sealed to it can be opened; "
-        "restore it, or delete this SealingKey"
-    ),
-)
-_STATE: Final = f"{GROUP}/state"
-_TIMES: Final = {
-    "created_at": f"{GROUP}/created-at",
-    "not_after": f"{GROUP}/not-after",
-    "retired_at": f"{GROUP}/retired-at",
-    "revoked_at": f"{GROUP}/revoked-at",
-}
-_NAME: Final = re.compile(r"unsealing-key-(?P<ordinal>[1-9][0-9]{0,8})")
-
-Object = Mapping[str, Any]
+from controller.kept_keys import Decided, KeptCopy, KeptKey, Object, Seen
+from sealer import lifecycle
+from sealer.backup_copy import copy_name, is_current, not_backed_up
+from sealer.crypto.keys import SealingKey
+from sealer.errors import Refused
+from sealer.keyring import HeldKey, KeyRecord, KeyState
+from sealer.lifecycle import Decision, Make, Policy, Record
+from sealer.published_keys import Role
 
 
-@dataclass(frozen=True, slots=True)
-class KeyProblem:
-    """A key Secret that cannot be used, and why."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MakeKey:
+    """Make a key, Pending; that there is none of its ordinal yet is the lock.
 
-    name: str
-    error: InvalidKey
-
-
-def secret_name(ordinal: int) -> str:
-    """The name of the Secret of the key with this ordinal."""
-    return f"unsealing-key-{ordinal}"
-
-
-def key_secret(key: UnsealingKey, record: KeyRecord, *, namespace: str) -> Manifest:
-    """The Secret of a key. Holds the private key."""
-    times = {name: getattr(record, field) for field, name in _TIMES.items()}
-    return {
-        "apiVersion": "v1",
-        "kind": "Secret",
-        "metadata": {
-            "name": secret_name(record.ordinal),
-            "namespace": namespace,
-            "labels": {MANAGED_BY: "sealer", KEY_LABEL: "true"},
-            "annotations": {
-                _STATE: str(record.state),
-                **{name: format_time(time) for name, time in times.items() if time is not None},
-            },
-        },
-        "type": KEY_TYPE,
-        "immutable": True,
-        "data": {PRIVATE_KEY: base64.b64encode(key.to_pem().encode()).decode()},
-    }
-
-
-def first_record(*, now: datetime) -> KeyRecord:
-    """What is recorded of the first key of a cluster."""
-    return KeyRecord(ordinal=1, state=KeyState.ACTIVE, created_at=now)
-
-
-def read_key(item: Object) -> HeldKey | KeyProblem:
-    """Read a key Secret."""
-    name = str(item["metadata"]["name"])
-    try:
-        return _read_key(item, name)
-    except InvalidKey as error:
-        return KeyProblem(name, error)
-    except MalformedInput as error:
-        return KeyProblem(name, InvalidKey(error.message, key=error.key))
-
-
-def keyring_of(keys: Iterable[HeldKey | KeyProblem]) -> tuple[Keyring, tuple[KeyProblem, ...]]:
-    """A keyring of the keys that can be used, and what is wrong with the others."""
-    good: dict[str, HeldKey] = {}
-    problems = [key for key in keys if isinstance(key, KeyProblem)]
-    usable = [key for key in keys if isinstance(key, HeldKey)]
-    for key in sorted(usable, key=lambda key: key.record.ordinal):
-        if key.id in good:
-            name = secret_name(key.record.ordinal)
-            first = secret_name(good[key.id].record.ordinal)
-            problems.append(KeyProblem(name, InvalidKey(f"holds the same key as {first}")))
-        else:
-            good[key.id] = key
-    return Keyring.of(good.values()), tuple(problems)
-
-
-def publish(key: HeldKey, published: Object | None) -> tuple[Action, ...]:
-    """What makes the SealingKey of a key be there and say what is true."""
-    ref = Ref(KIND, "", key.id)
-    create = Create(ref=ref, manifest=_sealing_key(key), owner=None)
-    if published is None:
-        return (create,)
-    metadata, spec = published["metadata"], published["spec"]
-    if not _is_public_half(spec, key.public):  # which cannot be changed, only made anew
-        return (Delete(ref=ref, uid=metadata["uid"]), create)
-    if spec.get("role") == CLUSTER:
-        return ()
-    return (
-        Replace(
-            ref=ref,
-            manifest={
-                "apiVersion": API_VERSION,
-                "kind": KIND,
-                "metadata": {
-                    name: metadata[name]
-                    for name in ("name", "labels", "annotations", "finalizers")
-                    if name in metadata
-                },
-                "spec": {name: spec[name] for name in spec if name != "namespaceSelector"}
-                | {"role": CLUSTER},
-            },
-            owner=None,
-            uid=metadata["uid"],
-            resource_version=metadata["resourceVersion"],
-        ),
-    )
-
-
-def sealing_key_status(
-    published: Object, key: HeldKey | None, *, objects: int | None, now: datetime
-) -> Manifest:
-    """The status of a SealingKey.
-
-    Args:
-        published: the SealingKey.
-        key: its private half, if it is here.
-        objects: how many objects are sealed to it; None if that is not known yet.
-        now: for conditions that change.
+    Attributes:
+        reason: why somebody wanted a new key; empty where time did.
+        by: who.
     """
-    metadata, before = published["metadata"], published.get("status") or {}
-    reason, message = _readiness(published, key)
-    ready = Condition(
-        type=READY,
-        status=not message,
-        reason=reason,
-        message=message,
-        observed_generation=metadata["generation"],
-    )
-    conditions = [ready]
-    if message:
-        conditions.append(
-            Condition(
-                type=STALLED,
-                status=True,
-                reason=reason,
-                message=message,
-                observed_generation=metadata["generation"],
-            )
-        )
-    status: Manifest = {
-        "observedGeneration": metadata["generation"],
-        "conditions": conditions_since(before.get("conditions"), conditions, now=now),
-    }
-    if objects is not None:
-        status["objects"] = objects
-    elif "objects" in before:
-        status["objects"] = before["objects"]
-    if key is not None:
-        status |= _record(key.record)
-    elif not message:
-        status["state"] = published["spec"].get("state") or str(KeyState.ACTIVE)
-    return status
+
+    ordinal: int
+    reason: str = ""
+    by: str = ""
 
 
-def _readiness(published: Object, key: HeldKey | None) -> tuple[str, str]:
-    name, spec = published["metadata"]["name"], published["spec"]
-    try:
-        public = SealingKey.from_pem(str(spec.get("publicKey", "")))
-    except InvalidKey as error:
-        return InvalidKey.reason, error.message
-    if public.id != name:
-        return InvalidKey.reason, f"publicKey is key {public.id}, not the one in its name"
-    if key is None and spec.get("role") == CLUSTER:
-        return _NO_PRIVATE_HALF
-    return "Published", ""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WriteCopy:
+    """Write the backup copy of a key.
+
+    Attributes:
+        to: the recovery keys.
+        replaces: the copy that is there; None where there is none.
+    """
+
+    key: HeldKey
+    to: tuple[SealingKey, ...]
+    replaces: KeptCopy | None
 
 
-def _record(record: KeyRecord) -> Manifest:
-    fields = record.to_manifest()
-    fields.pop("notAfter", None)
-    return {name: fields[name] for name in fields if isinstance(fields[name], str | int)}
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NoteState:
+    """Note what is now known of a key, and which decision that carries out."""
+
+    kept: KeptKey
+    record: KeyRecord
+    decided: Decided | None
 
 
-def _sealing_key(key: HeldKey) -> Manifest:
-    spec: Manifest = {"format": FORMAT, "publicKey": key.public.to_pem(), "role": CLUSTER}
-    if key.record.not_after is not None:
-        spec["notAfter"] = format_time(key.record.not_after)
-    return {
-        "apiVersion": API_VERSION,
-        "kind": KIND,
-        "metadata": {"name": key.id, "labels": {MANAGED_BY: "sealer"}},
-        "spec": spec,
-    }
+Step = MakeKey | WriteCopy | NoteState
 
 
-def _is_public_half(spec: Object, public: SealingKey) -> bool:
-    try:
-        return (
-            spec.get("format") == FORMAT
-            and SealingKey.from_pem(str(spec.get("publicKey", ""))) == public
-        )
-    except InvalidKey:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rules:
+    """By what steps are chosen.
+
+    Attributes:
+        policy: when keys are renewed.
+        make_first: whether a cluster that has no key gets one.
+    """
+
+    policy: Policy = field(default_factory=Policy)
+    make_first: bool = True
+
+
+def steps(seen: Seen, rules: Rules, *, now: datetime) -> tuple[Step, ...]:
+    """What is to be done, the most urgent first; where one fails, the next may still be done."""
+    return (*_copies(seen, now), *_decisions(seen, now), *_due(seen, rules, now))
+
+
+def lacks_first(seen: Seen, *, make_first: bool) -> str:
+    """Why a cluster without a key gets none; empty where it has one or gets one."""
+    if seen.keyring.keys:
+        return ""
+    if seen.problems:
+        return "no key Secret can be used: mend or restore them"
+    if seen.copies:
+        return "the key Secrets are gone and only their backup copies are left: restore the keys"
+    if not make_first:
+        return "there is no key, and none is made (--no-make-first-key): restore a backup"
+    return ""
+
+
+def refusal(seen: Seen, key_id: str, *, now: datetime) -> Refused | None:
+    """Why what somebody decided about a key is not carried out."""
+    found = _decision(seen, key_id, now)
+    return found if isinstance(found, Refused) else None
+
+
+def is_settled(seen: Seen, key_id: str, *, now: datetime) -> bool:
+    """Whether all that people want of a key is done, refused, or for later."""
+    if isinstance(_decision(seen, key_id, now), NoteState):
         return False
+    newest = seen.keyring.newest()
+    return newest is None or newest.id != key_id or not _is_asked(seen, newest, now)
 
 
-def _read_key(item: Object, name: str) -> HeldKey:
-    match = _NAME.fullmatch(name)
-    if match is None:
-        raise InvalidKey("is not named unsealing-key-<ordinal>", key="metadata.name")
-    if item.get("type") != KEY_TYPE:
-        raise InvalidKey(f"is not of type {KEY_TYPE}", key="type")
-    try:
-        pem = base64.b64decode((item.get("data") or {}).get(PRIVATE_KEY, "")).decode("ascii")
-    except (binascii.Error, UnicodeDecodeError):
-        raise InvalidKey("is not a PEM text", key=PRIVATE_KEY) from None
-    private = UnsealingKey.from_pem(pem)
-    annotations = item["metadata"].get("annotations") or {}
-    state = annotations.get(_STATE, "")
-    if state not in list(KeyState):
-        raise InvalidKey(f"must be one of {', '.join(KeyState)}", key=_STATE)
-    times: dict[str, Any] = {
-        field: parse_time(annotations[name])
-        for field, name in _TIMES.items()
-        if name in annotations
-    }
-    created = times.pop("created_at", None) or parse_time(item["metadata"]["creationTimestamp"])
-    record = KeyRecord(
-        ordinal=int(match["ordinal"]), state=KeyState(state), created_at=created, **times
+def waits_for(seen: Seen, key: HeldKey, policy: Policy, *, now: datetime) -> str:
+    """What a pending key waits for; empty for any other."""
+    if key.record.state is not KeyState.PENDING:
+        return ""
+    if key.id in _unsafe(seen, now):
+        return "it is sealed to once its backup copy is written for every recovery key"
+    until = key.record.created_at + policy.activation_delay
+    return f"it is sealed to from {until.isoformat(timespec='seconds')} on"
+
+
+def next_due(seen: Seen, policy: Policy, *, now: datetime) -> datetime | None:
+    """The next moment at which time alone brings something."""
+    newest = seen.keyring.newest()
+    moments = [
+        key.record.created_at + policy.activation_delay
+        for key in seen.keyring.keys
+        if key.record.state is KeyState.PENDING
+    ]
+    if newest is not None:
+        asked = seen.renew_at(newest.id)
+        moments += [] if asked is None else [asked]
+        if policy.renew_every is not None:
+            moments.append(newest.record.created_at + policy.renew_every)
+    moments += [] if policy.made_before is None else [policy.made_before]
+    return min((moment for moment in moments if moment > now), default=None)
+
+
+def _copies(seen: Seen, now: datetime) -> tuple[WriteCopy, ...]:
+    to = seen.recovery(now)
+    if not to:
+        return ()
+    wanted, leaked = {key.id for key in to}, seen.revoked_recovery()
+    found = ((key, seen.copies.get(copy_name(key.record.ordinal))) for key in seen.keyring.keys)
+    return tuple(
+        WriteCopy(key=key, to=to, replaces=there)
+        for key, there in found
+        if there is None
+        or there.copy is None
+        or not is_current(there.copy, key, recovery=wanted)
+        or there.copy.recipients & leaked
     )
-    return HeldKey(public=private.public, record=record, unwrapper=private)
+
+
+def _decisions(seen: Seen, now: datetime) -> tuple[NoteState, ...]:
+    found = (_decision(seen, key_id, now) for key_id in seen.kept)
+    return tuple(each for each in found if isinstance(each, NoteState))
+
+
+def _decision(seen: Seen, key_id: str, now: datetime) -> NoteState | Refused | None:
+    kept, spec = seen.kept.get(key_id), _spec(seen, key_id)
+    decided = Decided.of(spec)
+    if kept is None or decided is None or decided == kept.decided:
+        return None
+    if spec.get("role") != Role.CLUSTER:  # forged; it is mended first
+        return None
+    try:
+        record = _decided_record(seen, kept, decided, now)
+    except Refused as error:
+        return error
+    return NoteState(kept=kept, record=record, decided=decided)
+
+
+def _decided_record(seen: Seen, kept: KeptKey, decided: Decided, now: datetime) -> KeyRecord:
+    """What becomes of the key itself; what follows for others, time brings."""
+    decision = Decision(at=now, reason=decided.reason, by=decided.by)
+    key_id, keyring = kept.key.id, seen.keyring
+    match decided.state:
+        case KeyState.RETIRED:
+            changes = lifecycle.retire(keyring, key_id, decision)
+        case KeyState.REVOKED:
+            changes = lifecycle.revoke(keyring, key_id, decision)
+        case _:
+            unsafe = key_id in _unsafe(seen, now)
+            changes = lifecycle.activate(keyring, key_id, decision, needs_backup=unsafe)
+    after = lifecycle.applied(keyring, changes).get(key_id)
+    return kept.key.record if after is None else after.record
+
+
+def _due(seen: Seen, rules: Rules, now: datetime) -> tuple[Step, ...]:
+    if lacks_first(seen, make_first=rules.make_first):
+        return ()
+    newest, policy = seen.keyring.newest(), rules.policy
+    asked = newest is not None and _is_asked(seen, newest, now)
+    if asked:
+        policy = replace(policy, renew_every=timedelta(0))
+    if policy.made_before is not None and policy.made_before > now:
+        policy = replace(policy, made_before=None)  # a new key would be too old at once, for ever
+    unsafe = _unsafe(seen, now)
+    changes = lifecycle.due(seen.keyring, policy, not_backed_up=unsafe, now=now)
+    match changes[:1]:  # the next one only makes sense once the first is done
+        case (Record(key),):
+            kept = seen.kept[key.id]
+            return (NoteState(kept=kept, record=key.record, decided=kept.decided),)
+        case (Make(),):
+            spec = _spec(seen, newest.id) if asked and newest is not None else {}
+            why = "" if "state" in spec else str(spec.get("reason", ""))
+            who = str(spec.get("decidedBy", ""))
+            return (MakeKey(ordinal=seen.next_ordinal(), reason=why, by=who),)
+        case _:
+            return ()
+
+
+def _is_asked(seen: Seen, newest: HeldKey, now: datetime) -> bool:
+    """Whether somebody wants the newest key to be replaced by now, and no other waits already."""
+    at, ordinal = seen.renew_at(newest.id), newest.record.ordinal
+    return (
+        at is not None
+        and at <= now
+        and not any(
+            key.record.state is KeyState.PENDING and key.record.ordinal > ordinal
+            for key in seen.keyring.keys
+        )
+    )
+
+
+def _unsafe(seen: Seen, now: datetime) -> tuple[str, ...]:
+    copies = [there.copy for there in seen.copies.values() if there.copy is not None]
+    wanted = {key.id for key in seen.recovery(now)}
+    return not_backed_up(seen.keyring, copies, recovery=wanted)
+
+
+def _spec(seen: Seen, key_id: str) -> Object:
+    spec: Object = (seen.published.get(key_id) or {}).get("spec") or {}
+    return spec

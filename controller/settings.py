@@ -4,14 +4,25 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Final
 
 from sealer.crypto.scope import Scope
-from sealer.errors import UsageError
+from sealer.errors import SealerError, UsageError
+from sealer.lifecycle import Policy
+from sealer.manifests.times import parse_time
 
-_SECONDS = {"d": 86_400, "h": 3_600, "m": 60, "s": 1}
-_PART = re.compile(r"[0-9]{1,9}[dhms]")
-_DURATION = re.compile(rf"(?:{_PART.pattern})+")
+_UNITS: Final = {
+    "d": timedelta(days=1),
+    "h": timedelta(hours=1),
+    "m": timedelta(minutes=1),
+    "s": timedelta(seconds=1),
+    "ms": timedelta(milliseconds=1),
+}
+_PART: Final = re.compile(r"([0-9]+(?:\.[0-9]+)?)(ms|[dhms])", re.ASCII)
+_RFC1123: Final = "%a, %d %b %Y %H:%M:%S %z"
+"""RFC 1123 with a numeric time zone, which is what sealed-secrets wants a cut-off time to be in."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,6 +72,12 @@ class ClusterSettings:
         lease_duration: how long a replica that is gone is waited for.
         kubeconfig: outside of a cluster; None for a pod's service account, else kubectl's default.
         context: which of its contexts; empty for the current one.
+        key_renew_period: the age at which the newest key is replaced; 0 for never.
+        key_cutoff_time: a newest key that was made before then is replaced at once.
+        key_activation_delay: how long a new key waits before it is sealed to.
+        make_first_key: whether a cluster that has no key gets one.
+        cluster_name: what the cluster is called in the backup copies of its keys.
+        key_look: longest time between two looks at whether a key is due.
         bitnami: how sealed-secrets is served; None if it is not.
     """
 
@@ -72,17 +89,53 @@ class ClusterSettings:
     lease_duration: float = 15.0
     kubeconfig: Path | None = None
     context: str = ""
+    key_renew_period: timedelta = timedelta(days=30)
+    key_cutoff_time: datetime | None = None
+    key_activation_delay: timedelta = timedelta(0)
+    make_first_key: bool = True
+    cluster_name: str = "cluster"
+    key_look: float = 60.0
     bitnami: BitnamiSettings | None = None
 
+    @property
+    def key_policy(self) -> Policy:
+        """When keys are renewed."""
+        return Policy(
+            renew_every=self.key_renew_period or None,
+            made_before=self.key_cutoff_time,
+            activation_delay=self.key_activation_delay,
+        )
 
-def parse_duration(text: str) -> float:
-    """Seconds of a duration such as `720h`, `30d` or `1h30m`; `0` is none.
+
+def read_duration(text: str) -> timedelta:
+    """Read a duration as Go programs take it (`720h`, `1h30m`, `0`), or in days (`30d`).
 
     Raises:
-        UsageError: it is not of that form.
+        UsageError: it is none, or longer than Python can count.
     """
-    if text == "0":
-        return 0.0
-    if not _DURATION.fullmatch(text):
-        raise UsageError(f"not a duration: {text}", hint="write it as 720h, 30d or 1h30m")
-    return float(sum(int(part[:-1]) * _SECONDS[part[-1]] for part in _PART.findall(text)))
+    parts = _PART.findall(text)
+    if text != "0" and (not parts or "".join(map("".join, parts)) != text):
+        raise UsageError("not a duration", hint="such as 720h, 30d, 1h30m, or 0")
+    try:
+        return sum((float(number) * _UNITS[unit] for number, unit in parts), timedelta(0))
+    except OverflowError:
+        raise UsageError("too long a duration", hint="0 is for never") from None
+
+
+def read_cutoff(text: str) -> datetime:
+    """Read a cut-off time: `2026-11-22T10:00:00Z`, or as sealed-secrets takes it (RFC 1123).
+
+    Raises:
+        UsageError: it is none.
+    """
+    try:
+        return parse_time(text)
+    except SealerError:
+        pass
+    try:
+        return datetime.strptime(text, _RFC1123).astimezone(UTC)
+    except ValueError:
+        raise UsageError(
+            "not a time",
+            hint="such as 2026-11-22T10:00:00Z or Sun, 22 Nov 2026 10:00:00 +0000",
+        ) from None

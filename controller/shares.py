@@ -1,19 +1,35 @@
-"""The SharedSecrets of a cluster and their status. What it says is decided in `sharing`."""
+"""The SharedSecrets of a cluster: their Secrets, who may do what with them, and their status.
+
+What is to be done is decided in `holding` and `access`, what is said in `sharing`. Rights are taken
+back whatever else is wrong: a list that cannot be read, or a Secret that cannot be had, keeps
+nobody in.
+"""
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Protocol
 
+from controller.access import readers, shared_name
 from controller.cluster import Changed, Cluster
-from controller.sharing import is_sealed, is_told, shared_status
-from controller.status import Ref
-from controller.targets import SECRET, SHARED_SECRET
-from controller.watching import Key, is_older, key_of
-from sealer.errors import SealerError
+from controller.grants import Grants
+from controller.holding import Held, TakeOver, held, holding_actions, remembered
+from controller.live import Glimpse
+from controller.settings import Settings
+from controller.sharing import Shared, is_sealed, shared_status
+from controller.status import Key, Ref
+from controller.targets import SECRET, SHARED_SECRET, Create, Delete, Owner
+from controller.watching import is_older, key_of
+from sealer.errors import ClusterError, Refused, SealerError, Unavailable
+from sealer.manifests.models import Manifest, Metadata, SharedSecret
+from sealer.manifests.validation import check_access
+
+_MOST_LOOKS = 5
+"""How often a Secret that changes under our hands is looked at anew before it has to wait."""
 
 Object = Mapping[str, Any]
 logger = logging.getLogger(__name__)
@@ -26,23 +42,49 @@ class Objects(Protocol):
         """Whether the SealedSecret of that name is open; None if that is not known yet."""
 
 
+class Targets(Protocol):
+    """Who knows what is synced from SharedSecrets."""
+
+    def held(self, key: Key, item: Object | None, secret: Held | None) -> None:
+        """A SharedSecret is this now (None: gone), and the Secret of its values this (or none)."""
+
+    def told(self, key: Key) -> Manifest | None:
+        """`status.targets` of a SharedSecret; None where it is not known."""
+
+
+class _NoTargets:
+    def held(self, key: Key, item: Object | None, secret: Held | None) -> None:
+        del key, item, secret
+
+    def told(self, key: Key) -> Manifest | None:
+        del key
+        return None
+
+
 @dataclass(slots=True, kw_only=True)
 class Shares:
     """The SharedSecrets.
 
     Attributes:
         objects: tells whether a SealedSecret is open.
-        enqueue: puts a key into the queue that calls `publish`.
+        secrets: metadata of the Secrets that carry our label, kept by a watch.
+        grants: the Roles and RoleBindings.
+        enqueue: puts a key into the queue that calls `converge`.
+        targets: is told which Secret to sync from, and tells what became of it.
         seen: every SharedSecret as it was last seen or written.
-        changed: those whose Secret may have other keys than their status says.
+        places: the SharedSecrets that name a Secret, by its key.
     """
 
     cluster: Cluster
+    settings: Settings
     objects: Objects
+    secrets: Mapping[Key, Glimpse]
+    grants: Grants
     enqueue: Callable[[Key], None]
     now: Callable[[], datetime]
+    targets: Targets = field(default_factory=_NoTargets)
     seen: dict[Key, Object] = field(default_factory=dict)
-    changed: set[Key] = field(default_factory=set)
+    places: dict[Key, set[Key]] = field(default_factory=dict)
 
     def see(self, item: Object, *, gone: bool) -> None:
         """Take note of a SharedSecret."""
@@ -50,51 +92,148 @@ class Shares:
         known = self.seen.get(key, item)
         if is_older(item["metadata"]["resourceVersion"], known["metadata"]["resourceVersion"]):
             return  # of a former one of its name, or from before our own write
+        self.places.get(_place(known), set()).discard(key)
         if gone or "deletionTimestamp" in item["metadata"]:
             self.seen.pop(key, None)
-            self.changed.discard(key)
         else:
             self.seen[key] = item
-            self.enqueue(key)
+            self.places.setdefault(_place(item), set()).add(key)
+        self.enqueue(key)
 
     def look_again(self, key: Key) -> None:
-        """Its SealedSecret or its Secret changed."""
+        """Its SealedSecret or its targets changed."""
         if key in self.seen:
-            self.changed.add(key)
             self.enqueue(key)
 
-    async def publish(self, key: Key) -> bool:
-        """Make the status of a SharedSecret say what is true.
+    def rbac_changed(self, name: Key) -> None:
+        """A Role or RoleBinding of this name, which carries our label, changed."""
+        key = Key(name.namespace, shared_name(name.name))
+        if key in self.seen or self.grants.any(key):
+            self.enqueue(key)
+
+    def secret_changed(self, key: Key) -> None:
+        """A Secret that carries our label changed."""
+        for shared in self.places.get(key, ()):
+            self.enqueue(shared)
+
+    async def converge(self, key: Key) -> bool:
+        """Make what a SharedSecret says true, and say so in its status.
 
         Returns:
-            Whether it does; otherwise to be tried again.
+            Whether that is that until something changes; otherwise to be tried again.
         """
         item = self.seen.get(key)
-        if item is None:
-            return True
-        opened = self.objects.opened(key) if is_sealed(item) else False
-        if opened is None or (key not in self.changed and is_told(item, opened=opened)):
-            return True  # told, or told about again as soon as it is known
-        self.changed.discard(key)
         try:
-            await self._write(key, item, opened=opened)
+            if item is None:
+                return await self._end(key)
+            return await self._converge(key, item)
         except Changed:
-            self.changed.add(key)
             return False
         except SealerError as error:
-            self.changed.add(key)
             logger.warning("%s %s: %s", SHARED_SECRET, key, error)
             return False
+
+    async def _end(self, key: Key) -> bool:
+        self.targets.held(key, None, None)
+        if self.grants.any(key):
+            item = await self.cluster.fetch(Ref(SHARED_SECRET, *key))
+            if item is None or "deletionTimestamp" in item["metadata"]:
+                await self.grants.withdraw(key)
         return True
 
-    async def _write(self, key: Key, item: Object, *, opened: bool) -> None:
-        name = (item.get("spec") or {}).get("secretName") or key.name
-        secret = await self.cluster.look(Ref(SECRET, key.namespace, name)) if opened else None
-        content = secret.secret if secret is not None else None
-        keys = content.data.keys() if content is not None else None
-        status = shared_status(item, place=name, keys=keys, now=self.now())
+    async def _converge(self, key: Key, item: Object) -> bool:
+        owner = Owner(SHARED_SECRET, key.name, item["metadata"]["uid"])
+        opened = self.objects.opened(key) if is_sealed(item) else None
+        shared, problem = self._read(item)
+        secret: Held | None = None
+        try:
+            secret = await self._hold(item, shared, owner) if problem is None else None
+        except SealerError as error:
+            problem = error
+        try:
+            await self.grants.keep(shared, owner, holds=self._holds(shared, secret, owner))
+        except SealerError as error:
+            problem = problem or error
+        if isinstance(problem, Unavailable):
+            raise problem
+        self.targets.held(key, item, secret)
+        if is_sealed(item) and opened is None:
+            return True  # comes again as soon as it is known whether its SealedSecret is open
+        said = Shared(
+            item=item,
+            opened=opened,
+            held=secret,
+            readers=readers(shared.access),
+            error=problem,
+            targets=self.targets.told(key),
+        )
+        await self._say(key, item, shared_status(said, now=self.now()))
+        if problem is not None:
+            logger.warning("%s %s: %s", SHARED_SECRET, key, problem)
+        return problem is None
+
+    def _read(self, item: Object) -> tuple[SharedSecret, SealerError | None]:
+        """What it says; one that cannot be read grants nothing."""
+        key = key_of(item)
+        try:
+            shared = SharedSecret.read(item)
+            check_access(shared.access, field="spec.access")
+            if key.namespace == self.settings.controller_namespace and not (
+                self.settings.allow_own_namespace
+            ):
+                raise Refused(
+                    "there are no SharedSecrets in the controller's own namespace, where its keys "
+                    "are",
+                    key="metadata.namespace",
+                )
+        except SealerError as error:
+            return SharedSecret(metadata=Metadata(namespace=key.namespace, name=key.name)), error
+        return shared, None
+
+    async def _hold(self, item: Object, shared: SharedSecret, owner: Owner) -> Held | None:
+        """Give it a Secret of its own, unless a SealedSecret does; what it has then."""
+        ref = Ref(SECRET, shared.metadata.namespace, shared.values_name)
+        known, seen = remembered(item, ref), self.secrets.get(Key(ref.namespace, ref.name))
+        if known is not None and seen is not None and known.is_as(seen, owner):
+            return known
+        for _ in range(_MOST_LOOKS):
+            live = await self.cluster.look(ref)
+            actions = () if is_sealed(item) else holding_actions(shared, owner, live)
+            if not actions:
+                return held(live, owner.uid)
+            with suppress(Changed):
+                await self._carry_out(actions)
+        raise ClusterError(
+            f"{ref} keeps changing while it is looked at",
+            hint="somebody else writes it: see its managedFields",
+        )
+
+    async def _carry_out(self, actions: Sequence[Create | Delete | TakeOver]) -> None:
+        for action in actions:
+            match action:
+                case TakeOver():
+                    await self.cluster.take_over(action)
+                case Create() | Delete():
+                    await self.cluster.apply([action])
+
+    def _holds(self, shared: SharedSecret, secret: Held | None, owner: Owner) -> bool:
+        """Whether it has a Secret of its own; where nobody could look, as far as is known."""
+        seen = self.secrets.get(Key(shared.metadata.namespace, shared.values_name))
+        return secret is not None or (seen is not None and owner.uid in seen.owners)
+
+    async def _say(self, key: Key, item: Object, status: Manifest) -> None:
         if status == item.get("status"):
             return
-        ref = Ref(SHARED_SECRET, key.namespace, key.name)
+        ref = Ref(SHARED_SECRET, *key)
         version = item["metadata"]["resourceVersion"]
-        self.seen[key] = await self.cluster.put_status(ref, version, status)
+        written = await self.cluster.put_status(ref, version, status)
+        now, then = written["metadata"], self.seen.get(key, item)["metadata"]
+        if key in self.seen and not is_older(now["resourceVersion"], then["resourceVersion"]):
+            self.seen[key] = written  # unless the watch was quicker, with something newer
+
+
+def _place(item: Object) -> Key:
+    """The Secret that a SharedSecret names."""
+    key = key_of(item)
+    name = (item.get("spec") or {}).get("secretName")
+    return Key(key.namespace, name if isinstance(name, str) and name else key.name)

@@ -1,25 +1,51 @@
-"""The status of a SharedSecret: whether its values are there, and which keys it has. Pure.
+"""The status of a SharedSecret: whether its values are there, who may do what, which keys. Pure.
 
-A SharedSecret that is made from a SealedSecret is as ready as that is. Others have nobody who puts
-values into their Secret yet, and say so at once instead of being waited for.
+One that is made from a SealedSecret is as ready as that is. Of others the status remembers which
+Secret held the values, so that one that was deleted, and made anew empty, is told from one that
+nobody has filled yet.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Final
 
-from controller.status import READY, STALLED, Condition, conditions_since
+from controller.access import Reader, Verb
+from controller.holding import Held
+from controller.status import READY, STALLED, Condition, conditions_since, said
+from sealer.errors import SealerError
 from sealer.manifests.models import API_VERSION, Manifest
+
+MAX_ACCESS: Final = 256
+"""Readers that a status lists, as schemas/crds bounds them: for people to look at."""
+_NAMED_READERS: Final = 3
+_SHOWN_NAME: Final = 40
+_VALUES_LOST: Final = "ValuesLost"
 
 Object = Mapping[str, Any]
 
-_NOT_SEALED: Final = (
-    "NotSealed",
-    "nothing puts values into it: seal a Secret for it with `sealer seal --kind SharedSecret`",
-)
-_WAITING: Final = ("NotOpened", "its SealedSecret is not open; see there what is the matter")
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shared:
+    """What is true of a SharedSecret, to be said in its status.
+
+    Attributes:
+        item: the SharedSecret as it was seen.
+        opened: whether its SealedSecret is open; None if no SealedSecret makes it.
+        held: the Secret of its values, if it has one of its own.
+        readers: who was granted what.
+        error: why it is not as it should be; nothing that passes by itself.
+        targets: `status.targets`; None leaves what stands there.
+    """
+
+    item: Object
+    opened: bool | None
+    held: Held | None
+    readers: Mapping[Reader, Sequence[Verb]]
+    error: SealerError | None = None
+    targets: Manifest | None = None
 
 
 def is_sealed(item: Object) -> bool:
@@ -30,59 +56,94 @@ def is_sealed(item: Object) -> bool:
     )
 
 
-def is_told(item: Object, *, opened: bool) -> bool:
-    """Whether its status says what is true already, as far as that shows without its Secret."""
-    status = item.get("status") or {}
-    conditions: list[Object] = status.get("conditions") or []
-    ready: Object = next((each for each in conditions if each.get("type") == READY), {})
-    return (
-        status.get("observedGeneration") == item["metadata"]["generation"]
-        and ready.get("status") == str(opened)
-        and (opened or ready.get("reason") == _refusal(item)[0])
-    )
-
-
-def shared_status(
-    item: Object, *, place: str, keys: Collection[str] | None, now: datetime
-) -> Manifest:
-    """The status of a SharedSecret.
+def shared_status(shared: Shared, *, now: datetime) -> Manifest:
+    """The whole status of a SharedSecret.
 
     Args:
-        item: the SharedSecret.
-        place: name of the Secret that holds its values.
-        keys: the item keys of that Secret; None if there is none to read from.
+        shared: what is true of it.
         now: for conditions that change.
     """
-    generation = item["metadata"]["generation"]
-    before = item.get("status") or {}
-    reason, message = ("Opened", "") if keys is not None else _refusal(item)
+    generation = shared.item["metadata"]["generation"]
+    before = shared.item.get("status") or {}
     conditions = [
-        Condition(
-            type=READY,
-            status=keys is not None,
-            reason=reason,
-            message=message or f"{len(keys or ())} item{'' if len(keys or ()) == 1 else 's'}",
-            observed_generation=generation,
-        )
+        replace(condition, observed_generation=generation)
+        for condition in _conditions(shared, before)
     ]
-    if keys is None and not is_sealed(item):
-        conditions.append(
-            Condition(
-                type=STALLED,
-                status=True,
-                reason=reason,
-                message=message,
-                observed_generation=generation,
-            )
-        )
     status: Manifest = {
         "observedGeneration": generation,
         "conditions": conditions_since(before.get("conditions"), conditions, now=now),
+        "summary": {"readers": _summary(list(shared.readers))},
     }
-    if keys is not None:
-        status |= {"secretName": place, "keys": sorted(keys)}
-    return status
+    if shared.held is not None:
+        status |= _held(shared.held)
+        status["summary"] = {"keys": len(shared.held.keys), **_mapping(status["summary"])}
+    if shared.readers:
+        status["access"] = [
+            {reader.kind: reader.name, "verbs": [str(verb) for verb in verbs]}
+            for reader, verbs in list(shared.readers.items())[:MAX_ACCESS]
+        ]
+    targets = before.get("targets") if shared.targets is None else shared.targets
+    return status | ({"targets": targets} if targets else {})
 
 
-def _refusal(item: Object) -> tuple[str, str]:
-    return _WAITING if is_sealed(item) else _NOT_SEALED
+def _conditions(shared: Shared, before: Object) -> list[Condition]:
+    ready, reason, message = _verdict(shared, before)
+    conditions = [Condition(type=READY, status=ready, reason=reason, message=message)]
+    if not ready and (shared.error is not None or shared.opened is None):
+        conditions.append(replace(conditions[0], type=STALLED, status=True))
+    return conditions
+
+
+def _verdict(shared: Shared, before: Object) -> tuple[bool, str, str]:
+    if shared.error is not None:
+        return False, shared.error.reason, said(shared.error)
+    if shared.opened is False:
+        return False, "NotOpened", "its SealedSecret is not open; see there what is the matter"
+    if shared.held is None:
+        return False, "NotOwned", "the Secret of its values is not its own; nobody is given access"
+    return _of_values(shared.held, before, from_git=shared.opened is not None)
+
+
+def _of_values(held: Held, before: Object, *, from_git: bool) -> tuple[bool, str, str]:
+    count = len(held.keys)
+    items = f"{count} item{'' if count == 1 else 's'} in {held.ref}"
+    if from_git:
+        return True, "Opened", f"{items}, from the SealedSecret of its name: change them in Git"
+    if count:
+        return True, "Held", items
+    if _lost(held, before):
+        gone = f"{held.ref} was deleted and its values with it; it was made anew, empty"
+        return False, _VALUES_LOST, f"{gone}: set them again"
+    return True, "Empty", f"{items} yet: set some with `sealer shared set` or kubectl"
+
+
+def _lost(held: Held, before: Object) -> bool:
+    """Whether a Secret that is empty now is not the one that had values."""
+    known = before.get("conditions") or ()
+    if any(each.get("reason") == _VALUES_LOST for each in known):
+        return True
+    uid = (before.get("secret") or {}).get("uid", held.uid)
+    return bool(before.get("keys")) and uid != held.uid
+
+
+def _held(held: Held) -> Manifest:
+    return {
+        "secretName": held.ref.name,
+        "secret": {"uid": held.uid, "resourceVersion": held.resource_version},
+        "keys": list(held.keys),
+    }
+
+
+def _mapping(value: object) -> Manifest:
+    return dict(value) if isinstance(value, Mapping) else {}
+
+
+def _summary(everybody: Sequence[Reader]) -> str:
+    named = [_short(reader.name) for reader in everybody[:_NAMED_READERS]]
+    more = len(everybody) - len(named)
+    return ", ".join([*named, *([f"+{more}"] if more else [])])
+
+
+def _short(name: str) -> str:
+    own = name.removeprefix("system:serviceaccount:")
+    return own if len(own) <= _SHOWN_NAME else f"{own[:_SHOWN_NAME]}…"

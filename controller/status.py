@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from typing import NamedTuple
 
 from sealer.errors import MalformedInput, SealerError, Unavailable
 from sealer.manifests.fields import Fields
@@ -19,6 +20,7 @@ from sealer.manifests.writing import Quoted
 
 READY = "Ready"
 STALLED = "Stalled"
+EXPOSED = "Exposed"
 _MAX_MESSAGE = 1024
 """Longest message in a condition, in characters: conditions are for reading, and etcd is shared."""
 
@@ -58,6 +60,16 @@ class Condition:
         }
 
 
+class Key(NamedTuple):
+    """Namespace (empty for cluster-scoped resources) and name."""
+
+    namespace: str
+    name: str
+
+    def __str__(self) -> str:
+        return f"{self.namespace}/{self.name}" if self.namespace else self.name
+
+
 @dataclass(frozen=True, slots=True)
 class Ref:
     """What an object is called."""
@@ -88,6 +100,7 @@ class Status:
         keys: ids of the keys that opened the object.
         written: the objects made from it, the Secret first.
         rewrapped: entry id to data keys wrapped to newer keys, to be copied into the manifest.
+        exposed: entry id to the revoked key that it was seen under, until the entry is gone.
     """
 
     observed_generation: int = -1
@@ -95,6 +108,7 @@ class Status:
     keys: tuple[str, ...] = ()
     written: tuple[Written, ...] = ()
     rewrapped: Mapping[str, tuple[Recipient, ...]] = field(default_factory=dict)
+    exposed: Mapping[str, str] = field(default_factory=dict)
 
     @classmethod
     def read(cls, document: object, *, namespace: str) -> Status:
@@ -112,6 +126,7 @@ class Status:
                     name: tuple(Recipient.read(item) for item in rewrapped.entries(name))
                     for name in rewrapped.names()
                 },
+                exposed=fields.texts("exposed"),
             )
         except MalformedInput:
             return cls()
@@ -131,6 +146,8 @@ class Status:
                 entry: [recipient.to_manifest() for recipient in recipients]
                 for entry, recipients in self.rewrapped.items()
             }
+        if self.exposed:
+            status["exposed"] = {entry: Quoted(key) for entry, key in self.exposed.items()}
         return status
 
     def condition(self, type_: str) -> Condition | None:
@@ -142,6 +159,12 @@ class Status:
         """Whether the object was open and true at the observed generation."""
         ready = self.condition(READY)
         return ready is not None and ready.status
+
+    @property
+    def is_exposed(self) -> bool:
+        """Whether somebody may know values of the object who has a revoked key."""
+        condition = self.condition(EXPOSED)
+        return condition is not None and condition.status
 
     def outline(self) -> Status:
         """What is looked at again: without the data keys that are offered."""
@@ -194,6 +217,7 @@ def opened(previous: Status, *, generation: int, message: str, now: datetime) ->
                 message=message,
                 observed_generation=generation,
             ),
+            *_exposure(previous),
             now=now,
         ),
         observed_generation=generation,
@@ -206,7 +230,7 @@ def failed(previous: Status, error: SealerError, *, generation: int, now: dateti
     What will not mend by itself is `Stalled`, which Flux reports at once; a transient failure is
     not, and Flux goes on waiting.
     """
-    message = _message(error)
+    message = said(error)
     ready = Condition(
         type=READY,
         status=False,
@@ -217,14 +241,26 @@ def failed(previous: Status, error: SealerError, *, generation: int, now: dateti
     conditions = [ready]
     if not isinstance(error, Unavailable):
         conditions.append(replace(ready, type=STALLED, status=True))
+    conditions += _exposure(previous)
     return replace(previous.with_conditions(*conditions, now=now), observed_generation=generation)
 
 
-def _message(error: SealerError) -> str:
+def shortened(message: str) -> str:
+    """A message of at most 1024 characters."""
+    return message if len(message) <= _MAX_MESSAGE else message[: _MAX_MESSAGE - 1] + "…"
+
+
+def _exposure(previous: Status) -> list[Condition]:
+    """What leaked stays so, whether or not the object opens."""
+    condition = previous.condition(EXPOSED)
+    return [] if condition is None else [condition]
+
+
+def said(error: SealerError) -> str:
+    """What a condition says of an error, in at most 1,024 characters."""
     where = [error.file, f"key {error.key}" if error.key else ""]
     advice = f"; {error.hint}" if error.hint else ""
-    text = ": ".join([part for part in where if part] + [error.message]) + advice
-    return text if len(text) <= _MAX_MESSAGE else text[: _MAX_MESSAGE - 1] + "…"
+    return shortened(": ".join([part for part in where if part] + [error.message]) + advice)
 
 
 def _target(written: tuple[Written, ...]) -> Manifest:

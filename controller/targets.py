@@ -188,19 +188,25 @@ def shared_actions(shared: Shared, live: Live | None, owner: Owner) -> list[Acti
     desired = shared.to_manifest() | {"metadata": _with_labels(shared.metadata).to_manifest()}
     if live is None or live.shared is None:
         return [Create(ref=ref, manifest=desired, owner=owner)]
-    if live.is_left_over(owner):
+    owned = owner.uid in live.owners
+    if live.is_left_over(owner) or (owned and live.shared.secret_name):  # which never changes
         return [
             Delete(ref=ref, uid=live.uid),
             Create(ref=ref, manifest=desired, owner=owner),
         ]
-    if owner.uid not in live.owners and not live.says(MANAGED):
+    if not owned and not live.says(MANAGED):
         raise NotOwned(
             f"{ref} exists and is not owned by this object",
             hint=f'delete it, or annotate it with {MANAGED}: "true" to have it taken over',
         )
+    if live.shared.secret_name:
+        raise NotOwned(
+            f"{ref} is not owned by this object and has a secretName, which cannot be changed",
+            hint="delete it, and it is made anew",
+        )
     merged = _merged_metadata(_with_labels(shared.metadata), live.shared.metadata, live.ours)
     desired["metadata"] = merged.to_manifest()
-    if desired == live.shared.to_manifest() and owner.uid in live.owners:
+    if desired == live.shared.to_manifest() and owned:
         return []
     return [
         Replace(

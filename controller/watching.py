@@ -11,7 +11,7 @@ import logging
 import random
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Generic, NamedTuple, TypeVar
+from typing import Generic, TypeVar
 
 from controller.apiserver import (
     GONE,
@@ -24,6 +24,7 @@ from controller.apiserver import (
     TooOld,
 )
 from controller.liveness import Pulse
+from controller.status import Key
 from sealer.errors import SealerError
 
 T = TypeVar("T")
@@ -41,16 +42,6 @@ _ABSENT_SECONDS = 2.0
 _DELAYS_SECONDS = (0.2, 0.5, 1.0, 2.0, 5.0, 10.0)
 
 logger = logging.getLogger(__name__)
-
-
-class Key(NamedTuple):
-    """Namespace (empty for cluster-scoped resources) and name."""
-
-    namespace: str
-    name: str
-
-    def __str__(self) -> str:
-        return f"{self.namespace}/{self.name}" if self.namespace else self.name
 
 
 @dataclass(slots=True, kw_only=True)

@@ -8,14 +8,14 @@ and restoring the same backup again changes nothing.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from sealer.crypto.keys import UnsealingKey
 from sealer.errors import InvalidBackup, Refused, SealerError
 from sealer.keyring import HeldKey, KeyRecord, Keyring, KeyState
-from sealer.lifecycle import Add, Record
+from sealer.lifecycle import Add, Delete, Record, applied
 from sealer.manifests.fields import Fields
 from sealer.manifests.times import format_time, parse_time
 
@@ -99,39 +99,57 @@ def together(backups: Iterable[Backup]) -> Backup:
     keyring = Keyring()
     for backup in ordered:
         try:
-            for change in plan_restore(backup, keyring):
-                keyring = keyring.changed(change.key)
+            keyring = applied(keyring, plan_restore(backup, keyring))
         except Refused as error:
             raise InvalidBackup(f"the copies do not belong together: {error.message}") from None
     return replace(ordered[-1], keyring=keyring)
 
 
-def plan_restore(backup: Backup, keyring: Keyring) -> tuple[Add | Record, ...]:
+def plan_restore(
+    backup: Backup, keyring: Keyring, *, replaceable: Collection[str] = ()
+) -> tuple[Add | Record | Delete, ...]:
     """What puts the keys of a backup into a keyring: all of them, or an error and none.
 
     A key that is there already keeps the later state of the two: nothing that was retired or
-    revoked since the backup was made becomes active again.
+    revoked since the backup was made becomes active again. The newest key comes first: whoever
+    looks in between finds the one to seal to, and makes no other.
+
+    Args:
+        backup: what to restore.
+        keyring: as it is.
+        replaceable: ids of keys that may be deleted where a key of the backup has their ordinal.
 
     Raises:
         Refused: another key has the ordinal that one of the backup has, so it is another keyring's.
     """
     by_ordinal = {key.record.ordinal: key for key in keyring.keys}
-    changes: list[Add | Record] = []
-    for key in backup.keyring.keys:
+    added: list[Add | Record | Delete] = []
+    replaced: list[Add | Record | Delete] = []
+    for key in reversed(backup.keyring.keys):
         here = keyring.get(key.id)
         taken = by_ordinal.get(key.record.ordinal)
         if taken is not None and taken.id != key.id:
-            what = f"number {key.record.ordinal} is key {taken.id} here and key {key.id} there"
-            raise _another_keyring(backup, what)
-        if here is None:
-            changes.append(Add(key))
+            if here is not None or taken.id not in replaceable:
+                what = f"number {key.record.ordinal} is key {taken.id} here and key {key.id} there"
+                raise _another_keyring(backup, what)
+            replaced += [Delete(taken), Add(key)]
+        elif here is None:
+            added.append(Add(key))
         elif here.record.ordinal != key.record.ordinal:
             there = key.record.ordinal
             what = f"key {key.id} is number {here.record.ordinal} here and number {there} there"
             raise _another_keyring(backup, what)
         elif (merged := _merged(here.record, key.record)) != here.record:
-            changes.append(Record(replace(here, record=merged)))
-    return tuple(changes)
+            added.append(Record(replace(here, record=merged)))
+    return (*added, *replaced)
+
+
+def clashing(backup: Backup, keyring: Keyring) -> tuple[HeldKey, ...]:
+    """The keys of a keyring whose ordinal another key of a backup has."""
+    by_ordinal = {key.record.ordinal: key for key in backup.keyring.keys}
+    return tuple(
+        key for key in keyring.keys if by_ordinal.get(key.record.ordinal, key).id != key.id
+    )
 
 
 def read_object(text: str, *, kind: str, formats: str) -> Fields:

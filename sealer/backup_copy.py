@@ -19,7 +19,7 @@ from sealer.crypto.keys import SealingKey
 from sealer.errors import InvalidBackup, SealerError
 from sealer.keyring import HeldKey, Keyring
 from sealer.manifests.models import GROUP, Manifest
-from sealer.manifests.times import format_time
+from sealer.manifests.times import format_time, parse_time
 from sealer.sealed_backup import SealedBackup, seal_backup
 
 LABEL: Final = f"{GROUP}/unsealing-key-backup"
@@ -40,11 +40,13 @@ class Copy:
     Attributes:
         state: of the key when the copy was made; a copy of another state is out of date, since a
             revoked key must not come back as one that is not.
+        made_at: when, as it says; None where it does not.
     """
 
     key_id: str
     state: str
     recipients: frozenset[str]
+    made_at: datetime | None = None
 
 
 def copy_name(ordinal: int) -> str:
@@ -98,6 +100,7 @@ def read_copy(item: Object) -> Copy:
         key_id=str(annotations.get(_KEY, "")),
         state=str(annotations.get(_STATE, "")),
         recipients=frozenset(read_content(item).wrapped),
+        made_at=_time(annotations.get(_MADE_AT)),
     )
 
 
@@ -144,3 +147,10 @@ def read_content(item: Object) -> SealedBackup:
         raise InvalidBackup("not base64 of a text", obj=f"Secret {name}", key=CONTENT) from None
     except SealerError as error:
         raise error.at(obj=f"Secret {name}", key=CONTENT) from None
+
+
+def _time(text: object) -> datetime | None:
+    try:
+        return parse_time(str(text))
+    except SealerError:
+        return None

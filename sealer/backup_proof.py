@@ -73,7 +73,7 @@ def prove(
         try:
             unseal(placed.sealed, keys)
         except SealerError as error:
-            failures.append(error.at(file=f"{placed.file}:{placed.line}"))
+            failures.append(error.at(file=placed.place))
         else:
             opened.append(name)
     return Proof(

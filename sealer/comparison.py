@@ -264,6 +264,7 @@ def _facts(sealed: SealedSecret) -> _Facts:
         "template.displayName": template.display_name,
         "template.description": template.description,
         "template.access": repr(template.access) if template.access else None,
+        "template.whenUnsynced": template.when_unsynced,
     }
     words = {
         "scope": sealed.scope,

@@ -19,11 +19,16 @@ _MENTION = b"SealedSecret"
 
 @dataclass(frozen=True, slots=True)
 class Placed:
-    """A SealedSecret and where it stands; `line` is from 1."""
+    """A SealedSecret and where it stands; `line` is from 1, or 0 where it is in no file."""
 
     file: str
     line: int
     sealed: SealedSecret
+
+    @property
+    def place(self) -> str:
+        """File and line."""
+        return f"{self.file}:{self.line}" if self.line else self.file
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,13 +8,13 @@ its comments. Nothing is sent to a cluster: that is for kubectl.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any, cast
 
 from sealer.errors import InvalidManifest, UsageError
 from sealer.manifests import documents, validation
-from sealer.manifests.documents import Change, Document, Put, Value
+from sealer.manifests.documents import Change, Document, Path, Put, Value
 
 FILES = (
     "install/namespace.yaml",
@@ -22,10 +22,14 @@ FILES = (
     "crds/sharedsecrets.yaml",
     "crds/sealingkeys.yaml",
     "install/rbac.yaml",
+    "install/policy.yaml",
+    "install/access-policy.yaml",
     "install/network.yaml",
     "install/deployment.yaml",
 )
 """The files under `schemas/`, in the order in which a cluster wants them."""
+AUDIT_POLICY = "audit-policy.yaml"
+"""The file under `schemas/` that is for the API server itself."""
 KUBESEAL_FILE = "install/kubeseal.yaml"
 """The Service for kubeseal, which is printed where somebody names it."""
 USERS_FILE = "install/kubeseal-users.yaml"
@@ -66,6 +70,7 @@ class Installation:
         kubeseal_service: name of the Service that kubeseal asks, which takes that; empty for none.
         kubeseal_namespace: where kubeseal looks for it; empty for the controller's own namespace.
             The keys of sealed-secrets are there, too.
+        first_key: whether the controller makes a key where there is none.
     """
 
     image: str
@@ -73,6 +78,7 @@ class Installation:
     serve_bitnami: bool = False
     kubeseal_service: str = ""
     kubeseal_namespace: str = ""
+    first_key: bool = True
 
     @property
     def serves(self) -> bool:
@@ -93,7 +99,7 @@ class Installation:
         arguments = ["--serve-bitnami"] if self.serves else []
         if self.relayed:
             arguments.append(f"--bitnami-key-namespace={self.kubeseal_namespace}")
-        return arguments
+        return arguments if self.first_key else [*arguments, "--no-make-first-key"]
 
     @property
     def relayed(self) -> bool:
@@ -124,6 +130,30 @@ def stream(texts: Iterable[str], installation: Installation) -> str:
     return "---\n".join(_placed(text, file, installation) for text, file in placed)
 
 
+def audit_policy(text: str, *, namespace: str = DEFAULT_NAMESPACE) -> str:
+    """Return the audit policy for an API server.
+
+    Args:
+        text: the content of `AUDIT_POLICY`.
+        namespace: the controller's own.
+
+    Raises:
+        UsageError: the namespace is not what it must be.
+    """
+    _check_namespace(namespace)
+    (document,) = documents.read(text)
+    changes = list(_audited(document, namespace))
+    return documents.apply(text, documents.edit(document, *changes))
+
+
+def _audited(document: Document, namespace: str) -> Iterator[Change]:
+    for index, rule in enumerate(cast("dict[str, Any]", document.value)["rules"]):
+        if "namespaces" in rule:
+            yield Put(("rules", index, "namespaces", 0), namespace)
+        for number, user in enumerate(rule.get("users", [])):
+            yield Put(("rules", index, "users", number), user.replace(DEFAULT_NAMESPACE, namespace))
+
+
 def _placed(text: str, file: str, installation: Installation) -> str:
     namespace = installation.namespace_of(file)
     edits = [
@@ -151,7 +181,13 @@ def _changes(document: Document, namespace: str, installation: Installation) -> 
             yield Put((*_CONTAINER, "image"), installation.image)
             yield Put((*_CONTAINER, "env", 0, "value"), target)
         case "Deployment", _:
-            yield from _controller_changes(manifest, installation)
+            args: Path = (*_CONTAINER, "args")
+            more = [Put(args, [*_at(manifest, args), *installation.arguments])]
+            yield Put((*_CONTAINER, "image"), installation.image)
+            yield from more if installation.arguments else ()
+        case "ValidatingAdmissionPolicy", "sealer-decisions":
+            place: Path = ("spec", "matchConditions", 0, "expression")
+            yield Put(place, _at(manifest, place).replace(DEFAULT_NAMESPACE, namespace))
         case "Service", name if name == KUBESEAL_SERVICE:
             yield Put(("metadata", "name"), service)
         case "Role", "sealer-kubeseal":
@@ -159,15 +195,11 @@ def _changes(document: Document, namespace: str, installation: Installation) -> 
             yield Put(("rules", 1, "resourceNames", 0), f"http:{service}:http")
 
 
-def _controller_changes(
-    manifest: Mapping[str, Value], installation: Installation
-) -> Iterator[Change]:
-    yield Put((*_CONTAINER, "image"), installation.image)
-    if installation.arguments:
-        value: Any = manifest
-        for step in _CONTAINER:
-            value = value[step]
-        yield Put((*_CONTAINER, "args"), [*value["args"], *installation.arguments])
+def _at(manifest: Value, path: Path) -> Any:  # noqa: ANN401 - our own manifests hold what they hold
+    found: Any = manifest
+    for step in path:
+        found = found[step]
+    return found
 
 
 def _check_service(name: str) -> None:

@@ -8,13 +8,14 @@ No key opens anything here.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
 
 from sealer.crypto.scope import Kind, Scope
 from sealer.errors import InvalidManifest, SealerError
 from sealer.gathering import Gathered, Placed
+from sealer.key_usage import exposed, used_entries
 from sealer.keyring import KeyState
 from sealer.manifests.models import Entry, Recipient, SealedSecret, qualified
 from sealer.manifests.times import parse_time
@@ -62,10 +63,13 @@ class Knowledge:
         keys: by id.
         wanted: name of a file to ids of the keys that its objects are to be sealed to; a file
             that is not there wants none.
+        remembered: by object, `namespace/name`, what a cluster remembers of it: entry id to the
+            revoked key that the entry was once seen under.
     """
 
     keys: Mapping[str, KnownKey]
     wanted: Mapping[str, Collection[str]]
+    remembered: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,6 +100,7 @@ class EntryStatus:
         age: of the values; negative where the manifest claims to come from the future.
         items: keys of the items sealed with it; none where it is left over.
         missing: ids of keys that it should be sealed to, and is not.
+        exposed_by: id of the revoked key that opens its values, or did so before a reseal.
     """
 
     id: str
@@ -104,6 +109,7 @@ class EntryStatus:
     items: tuple[str, ...]
     recipients: tuple[RecipientStatus, ...]
     missing: tuple[str, ...]
+    exposed_by: str | None = None
     committed_at: datetime | None = None
 
     @property
@@ -144,6 +150,11 @@ class ObjectStatus:
         return not self.is_stale and any(entry.is_unknown for entry in self.entries)
 
     @property
+    def exposed_by(self) -> tuple[str, ...]:
+        """Ids of revoked keys that open values of it, or did so before a reseal."""
+        return tuple(sorted({entry.exposed_by for entry in self.entries if entry.exposed_by}))
+
+    @property
     def missing(self) -> tuple[str, ...]:
         """Ids of keys that some entry should be sealed to, and is not."""
         return tuple(sorted({key for entry in self.entries for key in entry.missing}))
@@ -168,6 +179,7 @@ class Totals:
     Attributes:
         stale: resealing is due.
         revoked: sealed to a key that was revoked.
+        exposed: that, or resealed since.
         unknown: not stale, but sealed to some key that nobody named.
         unjudged: sealed only to such keys, so that nothing can be said of them.
         missing: not sealed to every key that is wanted.
@@ -178,6 +190,7 @@ class Totals:
     objects: int
     stale: int
     revoked: int
+    exposed: int
     unknown: int
     unjudged: int
     missing: int
@@ -186,10 +199,15 @@ class Totals:
 
 @dataclass(frozen=True, slots=True)
 class Inventory:
-    """All objects, sorted by name and file, and why others could not be read."""
+    """All objects, sorted by name and file, and why others could not be read.
+
+    Attributes:
+        owners: whose a key is, by its id.
+    """
 
     objects: tuple[ObjectStatus, ...]
     problems: tuple[SealerError, ...] = ()
+    owners: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def totals(self) -> Totals:
@@ -199,6 +217,7 @@ class Inventory:
             objects=len(self.objects),
             stale=len(stale),
             revoked=sum(bool(one.recipients(Standing.REVOKED)) for one in self.objects),
+            exposed=sum(bool(one.exposed_by) for one in self.objects),
             unknown=sum(
                 bool(one.recipients(Standing.UNKNOWN)) and not one.is_stale for one in self.objects
             ),
@@ -226,38 +245,42 @@ def take_stock(gathered: Gathered, known: Knowledge, *, now: datetime) -> Invent
     """
     objects = [_object(placed, known, now=now) for placed in gathered.objects]
     ordered = sorted(objects, key=lambda one: (one.name, one.file, one.line))
-    return Inventory(tuple(ordered), gathered.problems)
+    owners = {key.id: key.owner for key in known.keys.values()}
+    return Inventory(tuple(ordered), gathered.problems, owners)
 
 
 def _object(placed: Placed, known: Knowledge, *, now: datetime) -> ObjectStatus:
     sealed = placed.sealed
-    wanted = known.wanted.get(placed.file, ())
     return ObjectStatus(
         name=qualified(sealed.metadata),
         file=placed.file,
         line=placed.line,
         scope=sealed.scope or Scope.STRICT,
         kind=sealed.template.kind or Kind.SECRET,
-        entries=tuple(_entries(sealed, known.keys, wanted=wanted, now=now)),
+        entries=tuple(_entries(placed, known, now=now)),
     )
 
 
-def _entries(
-    sealed: SealedSecret, keys: Mapping[str, KnownKey], *, wanted: Collection[str], now: datetime
-) -> Iterator[EntryStatus]:
-    items: dict[str, list[str]] = {}
-    for key, text in sealed.encrypted_data.items():
-        items.setdefault(text.partition(":")[0], []).append(key)
+def _entries(placed: Placed, known: Knowledge, *, now: datetime) -> Iterator[EntryStatus]:
+    sealed, wanted = placed.sealed, known.wanted.get(placed.file, ())
+    items, leaked = used_entries(sealed), _exposed(sealed, known)
     for name, entry in sorted(sealed.seals.items()):
         sealed_at = _time(entry)
         yield EntryStatus(
             id=name,
             sealed_at=sealed_at,
             age=None if sealed_at is None else now - sealed_at,
-            items=tuple(sorted(items.get(name, ()))),
-            recipients=tuple(_recipients(entry.recipients, keys, now=now)),
+            items=items.get(name, ()),
+            recipients=tuple(_recipients(entry.recipients, known.keys, now=now)),
             missing=tuple(sorted(set(wanted) - {one.key for one in entry.recipients})),
+            exposed_by=leaked.get(name),
         )
+
+
+def _exposed(sealed: SealedSecret, known: Knowledge) -> dict[str, str]:
+    revoked = [key.id for key in known.keys.values() if key.standing is Standing.REVOKED]
+    remembered = known.remembered.get(qualified(sealed.metadata), {})
+    return {one.entry: one.key for one in exposed(sealed, revoked, remembered=remembered)}
 
 
 def _recipients(

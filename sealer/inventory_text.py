@@ -6,7 +6,7 @@ with whole key ids and ages in days.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import timedelta
 
 from sealer.inventory import EntryStatus, Inventory, ObjectStatus, RecipientStatus, Standing, Totals
@@ -22,7 +22,7 @@ Row = tuple[str, str, str, str, str, str, str]
 
 def rows(inventory: Inventory) -> list[Row]:
     """A table under `HEADER`: one line for each object."""
-    return [_row(one) for one in inventory.objects]
+    return [_row(one, inventory.owners) for one in inventory.objects]
 
 
 def summary(totals: Totals) -> list[str]:
@@ -46,6 +46,7 @@ def to_json(inventory: Inventory) -> dict[str, object]:
             "objects": totals.objects,
             "stale": totals.stale,
             "revoked": totals.revoked,
+            "exposed": totals.exposed,
             "unknown": totals.unknown,
             "unjudged": totals.unjudged,
             "missing": totals.missing,
@@ -55,8 +56,8 @@ def to_json(inventory: Inventory) -> dict[str, object]:
 
 
 def _summary(totals: Totals) -> Iterator[str]:
-    if totals.revoked:
-        yield (f"{_objects(totals.revoked)} under a revoked key: rotate the values")
+    if totals.exposed:
+        yield f"{_objects(totals.exposed)} exposed by a revoked key: rotate the values"
     oldest = ""
     if totals.oldest is not None:
         name, age = totals.oldest
@@ -80,7 +81,7 @@ def _objects(number: int) -> str:
     return "1 object is" if number == 1 else f"{number} objects are"
 
 
-def _row(one: ObjectStatus) -> Row:
+def _row(one: ObjectStatus, owners: Mapping[str, str]) -> Row:
     items = [item for entry in one.entries for item in entry.items]
     return (
         one.name,
@@ -88,7 +89,7 @@ def _row(one: ObjectStatus) -> Row:
         str(len(items)),
         "-" if one.oldest is None else f"{_days(one.oldest)}d",
         ", ".join(_key(key) for key in one.recipients()),
-        _status(one),
+        _status(one, owners),
         f"{one.file}:{one.line}",
     )
 
@@ -117,14 +118,19 @@ def _word(key: RecipientStatus) -> str:
     return str(key.state).lower() if told else str(key.standing)
 
 
-def _status(one: ObjectStatus) -> str:
-    if one.recipients(Standing.REVOKED):
-        return "revoked"
+def _status(one: ObjectStatus, owners: Mapping[str, str]) -> str:
+    if one.exposed_by:
+        return f"exposed by {', '.join(short_id(key) for key in one.exposed_by)}"
     if one.missing:
-        return f"stale, misses {', '.join(short_id(key) for key in one.missing)}"
+        return f"stale, misses {', '.join(_named(key, owners) for key in one.missing)}"
     if one.is_stale:
         return "stale"
     return "unknown" if one.is_unknown else "ok"
+
+
+def _named(key: str, owners: Mapping[str, str]) -> str:
+    owner = owners.get(key)
+    return f"{owner} {short_id(key)}" if owner else short_id(key)
 
 
 def _age(age: timedelta) -> str:
@@ -147,6 +153,7 @@ def _object(one: ObjectStatus) -> dict[str, object]:
         "stale": one.is_stale,
         "unknown": one.is_unknown,
         "missing": list(one.missing),
+        "exposedBy": list(one.exposed_by),
         "entries": [_entry(entry) for entry in one.entries],
     }
 
@@ -160,6 +167,7 @@ def _entry(entry: EntryStatus) -> dict[str, object]:
         "items": list(entry.items),
         "stale": entry.is_stale,
         "missing": list(entry.missing),
+        "exposedBy": entry.exposed_by,
         "keys": [_recipient(one) for one in entry.recipients],
     }
 

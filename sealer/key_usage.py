@@ -9,8 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
+from typing import Final
 
-from sealer.manifests.models import SealedSecret
+from sealer.manifests.models import GROUP, SealedSecret
+
+RESEAL_REVOKED: Final = f"{GROUP}/reseal-revoked"
+"""The annotation of a SealedSecret that asks, with `"true"`, to reseal what is under a revoked key
+like anything else."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,6 +66,11 @@ def under_revoked(sealed: SealedSecret, revoked: Collection[str]) -> frozenset[s
     return frozenset(
         entry_id for entry_id in used_entries(sealed) if _keys(sealed, entry_id) & set(revoked)
     )
+
+
+def may_be_resealed(sealed: SealedSecret) -> bool:
+    """Whether the object itself asks for its entries under revoked keys to be resealed too."""
+    return sealed.metadata.annotations.get(RESEAL_REVOKED) == "true"
 
 
 def exposed(

@@ -349,12 +349,8 @@ def _timed(record: KeyRecord, at: datetime) -> KeyRecord:
             return replace(record, activated_at=at, retired_at=None)
         case KeyState.RETIRED:
             return replace(record, retired_at=at)
-        case KeyState.REVOKED:
+        case _:  # nothing becomes pending
             return replace(record, revoked_at=at)
-        case KeyState.PENDING:
-            return record
-        case _:
-            assert_never(record.state)
 
 
 def _listed(names: Sequence[str]) -> str:

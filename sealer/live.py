@@ -42,6 +42,14 @@ def bitnami_shortfall(
         return _not_understood()
 
 
+def remembered_exposure(live: Mapping[str, Any] | None) -> dict[str, str]:
+    """What a cluster remembers of an object: entry ids, and the revoked keys they were under."""
+    try:
+        return Fields((live or {}).get("status") or {}, "status").texts("exposed")
+    except MalformedInput:
+        return {}
+
+
 def _says(sealed: BitnamiSealedSecret) -> tuple[object, ...]:
     return sealed.scope, sealed.encrypted_data, sealed.template, sealed.whole
 
@@ -72,6 +80,4 @@ def _other_version() -> Refused:
 
 
 def _not_understood() -> Refused:
-    return Refused(
-        "what the cluster says of it cannot be understood", hint="`kubectl describe` it"
-    )
+    return Refused("what the cluster says of it cannot be understood", hint="`kubectl describe` it")

@@ -10,15 +10,20 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeAlias
 
+from sealer.crypto.keys import SealingKey
 from sealer.decoding import decode
 from sealer.errors import MalformedInput, Refused, Unavailable
-from sealer.keyring import Keyring
+from sealer.key_usage import RESEAL_REVOKED, may_be_resealed, under_revoked
+from sealer.keyring import Keyring, KeyState
 from sealer.manifests.fields import Fields
 from sealer.manifests.models import Recipient, SealedSecret
 from sealer.published_keys import PublishedKey, Role
 from sealer.resealing import rewrap, with_recipients
+
+Due: TypeAlias = Mapping[str, Sequence[str]]
+"""Entry id to the ids of the keys that its data key is to be wrapped to."""
 
 
 class Offers(Protocol):
@@ -32,8 +37,20 @@ class Offers(Protocol):
     def own(self) -> frozenset[str]:
         """Ids of all keys that the newest one replaces."""
 
-    def resealed(self, sealed: SealedSecret, stale: Sequence[str]) -> SealedSecret:
-        """The manifest with its stale entries on the newest key.
+    @property
+    def wanted(self) -> tuple[str, ...]:
+        """Ids of keys that are to open every entry besides, such as recovery keys."""
+
+    @property
+    def revoked(self) -> frozenset[str]:
+        """Ids of the keys that are known to be revoked."""
+
+    def resealed(self, sealed: SealedSecret, due: Due) -> SealedSecret:
+        """The manifest with what is due, as far as it is to be had.
+
+        Args:
+            sealed: the manifest.
+            due: entry ids to the keys that they are to be wrapped to, as `resealing.due` says.
 
         Raises:
             SealerError: it cannot be resealed, and why.
@@ -42,9 +59,16 @@ class Offers(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class KeyringOffers:
-    """A local keyring rewraps by itself."""
+    """A local keyring rewraps by itself.
+
+    Attributes:
+        besides: keys that entries are to be sealed to as well.
+        leaked: ids of revoked keys that are not of this ring.
+    """
 
     keyring: Keyring
+    besides: tuple[SealingKey, ...] = ()
+    leaked: frozenset[str] = frozenset()
 
     @property
     def newest(self) -> str:
@@ -56,11 +80,24 @@ class KeyringOffers:
         """Every key of the ring."""
         return frozenset(key.id for key in self.keyring.keys)
 
-    def resealed(self, sealed: SealedSecret, stale: Sequence[str]) -> SealedSecret:
-        """The manifest with its stale entries on the newest key; see `Offers`."""
-        to = dict.fromkeys(stale, (self.keyring.require_newest().public,))
+    @property
+    def wanted(self) -> tuple[str, ...]:
+        """Ids of the keys besides."""
+        return tuple(key.id for key in self.besides)
+
+    @property
+    def revoked(self) -> frozenset[str]:
+        """The ring's own, and those that were named."""
+        return self.leaked | {
+            key.id for key in self.keyring.keys if key.record.state is KeyState.REVOKED
+        }
+
+    def resealed(self, sealed: SealedSecret, due: Due) -> SealedSecret:
+        """The manifest with what is due; see `Offers`."""
+        public = {key.id: key for key in (*self.besides, self.keyring.require_newest().public)}
+        to = {entry_id: [public[key] for key in keys] for entry_id, keys in due.items()}
         new = rewrap(sealed, self.keyring.unwrappers, to=to)
-        return with_recipients(sealed, new, dropped=self.own)
+        return with_recipients(sealed, new, dropped=self.own - {self.newest})
 
 
 class Objects(Protocol):
@@ -77,11 +114,13 @@ class ClusterOffers:
     Attributes:
         keys: the SealingKeys of the cluster.
         target: the newest of its own active keys.
+        usable: ids of the keys of any role that may be sealed to now.
     """
 
     objects: Objects
     keys: Sequence[PublishedKey]
     target: PublishedKey
+    usable: frozenset[str] = frozenset()
 
     @property
     def newest(self) -> str:
@@ -93,8 +132,39 @@ class ClusterOffers:
         """The cluster's own keys; those of peers and recovery stay in the manifest."""
         return frozenset(key.id for key in self.keys if key.role is Role.CLUSTER)
 
-    def resealed(self, sealed: SealedSecret, stale: Sequence[str]) -> SealedSecret:
-        """The manifest with its stale entries on the newest key; see `Offers`."""
+    @property
+    def wanted(self) -> tuple[str, ...]:
+        """The recovery keys, and the peers that have a say in some namespace."""
+        return tuple(
+            key.id
+            for key in self.keys
+            if key.id in self.usable
+            and (
+                key.role is Role.RECOVERY or (key.role is Role.PEER and key.namespaces is not None)
+            )
+        )
+
+    @property
+    def revoked(self) -> frozenset[str]:
+        """Whatever their role."""
+        return frozenset(key.id for key in self.keys if key.state is KeyState.REVOKED)
+
+    def resealed(self, sealed: SealedSecret, due: Due) -> SealedSecret:
+        """The manifest with what is due, as far as it is offered; see `Offers`."""
+        offered = self._offered(sealed)
+        new = {}
+        for entry_id, keys in due.items():
+            self._check(offered.get(entry_id, ()), entry_id, needs_newest=self.newest in keys)
+            fitting = tuple(one for one in offered.get(entry_id, ()) if one.key in keys)
+            if fitting:
+                new[entry_id] = fitting
+        if not new and self._is_lacking(due):
+            raise self._not_offered(sealed, due)
+        resealed = with_recipients(sealed, new, dropped=self.own - {self.newest})
+        decode(resealed)  # what came from outside is held to the form that everything is held to
+        return resealed
+
+    def _offered(self, sealed: SealedSecret) -> dict[str, tuple[Recipient, ...]]:
         metadata = sealed.metadata
         live = self.objects.sealed_secret(metadata.namespace, metadata.name)
         if live is None:
@@ -106,31 +176,32 @@ class ClusterOffers:
                 "the cluster has another version of this object, so it is left as it is",
                 hint="when what is committed has been applied, run this again",
             )
-        offered = _offered(live)
-        new = {entry_id: offered[entry_id] for entry_id in stale if entry_id in offered}
-        if not new:
-            raise Unavailable(
-                f"the controller does not offer it on key {self.newest} yet",
-                hint="`kubectl describe` the SealedSecret; if it is open, try again",
-            )
-        for entry_id, recipients in new.items():
-            self._check(recipients, entry_id)
-        resealed = with_recipients(sealed, new, dropped=self.own)
-        decode(resealed)  # what came from outside is held to the form that everything is held to
-        return resealed
+        return _offered(live)
 
-    def _check(self, recipients: Sequence[Recipient], entry_id: str) -> None:
-        known = {self.newest} | {key.id for key in self.keys if key.role is not Role.CLUSTER}
-        if self.newest not in {recipient.key for recipient in recipients}:
+    def _check(self, recipients: Sequence[Recipient], entry_id: str, *, needs_newest: bool) -> None:
+        offered = {recipient.key for recipient in recipients}
+        if needs_newest and offered and self.newest not in offered:
             raise Unavailable(
                 f"the controller does not offer entry {entry_id} on key {self.newest} yet",
                 hint="`kubectl describe` the SealedSecret; if it is open, try again",
             )
-        for recipient in recipients:
-            if recipient.key not in known:
-                raise Refused(
-                    f"entry {entry_id} is offered to a key that the cluster does not list"
-                )
+        known = {self.newest} | {key.id for key in self.keys if key.role is not Role.CLUSTER}
+        if not offered <= known:
+            raise Refused(f"entry {entry_id} is offered to a key that the cluster does not list")
+
+    def _is_lacking(self, due: Due) -> bool:
+        """Whether more is missing than what peers may get, which depends on the namespace."""
+        peers = {key.id for key in self.keys if key.role is Role.PEER}
+        return any(set(keys) - peers for keys in due.values())
+
+    def _not_offered(self, sealed: SealedSecret, due: Due) -> Unavailable:
+        keys = dict.fromkeys(key for keys in due.values() for key in keys)
+        hint = "`kubectl describe` the SealedSecret; if it is open, try again"
+        if under_revoked(sealed, self.revoked) & due.keys() and not may_be_resealed(sealed):
+            hint = f'what is under a revoked key is offered where {RESEAL_REVOKED}: "true" asks'
+        return Unavailable(
+            f"the controller does not offer it on key {next(iter(keys))} yet", hint=hint
+        )
 
 
 def same_seals(sealed: SealedSecret, live: Mapping[str, Any]) -> bool:

@@ -168,6 +168,7 @@ def produce_shared(sealed: SealedSecret) -> SharedSecret:
         display_name=template.display_name or "",
         description=template.description or "",
         access=template.access,
+        when_unsynced=template.when_unsynced or "",
     )
 
 

@@ -58,6 +58,14 @@ class PinnedKey:
         lines = [f"# {name}: {value}\n" for name, value in says.items() if value is not None]
         return "".join([f"# sealer public key {self.key.id}\n", *lines, self.key.to_pem()])
 
+    def is_usable(self, *, now: datetime) -> bool:
+        """Whether it may be sealed to, as far as its file says; see `check_usable`."""
+        try:
+            self.check_usable(now=now)
+        except CertificateError:
+            return False
+        return True
+
     def check_usable(self, *, now: datetime) -> None:
         """Refuse a key that must not be sealed to any more, or not yet.
 

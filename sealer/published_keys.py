@@ -7,8 +7,8 @@ it into `status`.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from typing import TypeVar
@@ -16,6 +16,7 @@ from typing import TypeVar
 from sealer.crypto.keys import SealingKey
 from sealer.errors import CertificateError, InvalidKey, SealerError
 from sealer.keyring import KeyState
+from sealer.label_selectors import LabelSelector
 from sealer.manifests.fields import Fields
 from sealer.manifests.models import API_VERSION, Manifest, Metadata, identity
 from sealer.manifests.times import format_time, parse_time
@@ -23,6 +24,7 @@ from sealer.manifests.writing import Data, Quoted
 from sealer.pinned_keys import PinnedKey
 
 KIND = "SealingKey"
+_TIMES = ("activatedAt", "retiredAt", "revokedAt", "backedUpAt")
 _Word = TypeVar("_Word", bound=StrEnum)
 
 
@@ -41,6 +43,10 @@ class PublishedKey:
     Attributes:
         objects: how many objects of the cluster are sealed to it.
         backed_up: `yes` or `no`.
+        times: when it came into which state, and into a backup, by the name of the field.
+        reason: why people decided as they did.
+        decided_by: who they were.
+        namespaces: for role Peer: in which namespaces data keys may be offered to it; None: none.
     """
 
     key: SealingKey
@@ -52,6 +58,10 @@ class PublishedKey:
     created_at: datetime | None = None
     not_before: datetime | None = None
     not_after: datetime | None = None
+    namespaces: LabelSelector | None = None
+    times: Mapping[str, datetime] = field(default_factory=dict)
+    reason: str | None = None
+    decided_by: str | None = None
 
     @property
     def id(self) -> str:
@@ -84,6 +94,7 @@ class PublishedKey:
         state = status.optional_text("state") or str(KeyState.PENDING)
         if decided is not None and decided in (KeyState.RETIRED, KeyState.REVOKED):
             state = decided
+        selector = spec.raw("namespaceSelector")
         return cls(
             key=SealingKey.from_pem(spec.text("publicKey")),
             role=_word(Role, spec.text("role")),
@@ -94,6 +105,22 @@ class PublishedKey:
             created_at=_time(status, "createdAt"),
             not_before=_time(spec, "notBefore"),
             not_after=_time(spec, "notAfter"),
+            times={name: time for name in _TIMES if (time := _time(status, name)) is not None},
+            reason=status.optional_text("reason"),
+            decided_by=status.optional_text("decidedBy"),
+            namespaces=(
+                None
+                if selector is None
+                else LabelSelector.read(Fields(selector, "spec.namespaceSelector"))
+            ),
+        )
+
+    def is_usable(self, *, now: datetime) -> bool:
+        """Whether it is to be sealed to: active, and in its time."""
+        return (
+            self.state is KeyState.ACTIVE
+            and (self.not_before is None or self.not_before <= now)
+            and (self.not_after is None or now < self.not_after)
         )
 
     def to_report(self) -> Manifest:
@@ -108,6 +135,9 @@ class PublishedKey:
             "createdAt": _text(self.created_at),
             "notBefore": _text(self.not_before),
             "notAfter": _text(self.not_after),
+            **{name: _text(time) for name, time in self.times.items()},
+            "reason": self.reason,
+            "decidedBy": self.decided_by,
         }
         return {name: value for name, value in says.items() if value is not None}
 
@@ -124,14 +154,7 @@ def newest(keys: Iterable[PublishedKey], *, now: datetime) -> PublishedKey:
     Raises:
         CertificateError: there is none.
     """
-    usable = [
-        key
-        for key in keys
-        if key.role is Role.CLUSTER
-        and key.state is KeyState.ACTIVE
-        and (key.not_before is None or key.not_before <= now)
-        and (key.not_after is None or now < key.not_after)
-    ]
+    usable = [key for key in keys if key.role is Role.CLUSTER and key.is_usable(now=now)]
     if not usable:
         raise CertificateError(
             "the cluster has no active key",

@@ -6,37 +6,46 @@ them from a local keyring), and `with_recipients` puts them into a manifest. No 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 
 from sealer.crypto.keys import SealingKey, Unwrapper
-from sealer.decoding import decode
+from sealer.decoding import MAX_RECIPIENTS, decode
 from sealer.errors import SealerError
+from sealer.key_usage import used_entries
 from sealer.manifests.models import Recipient, SealedSecret
 from sealer.opening import open_entry
 from sealer.sealing import wrap_to
 
 
-def stale_entries(sealed: SealedSecret, *, newest: str, own: frozenset[str]) -> tuple[str, ...]:
-    """Entries that a keyring's key (one of `own`) opens and that are not on its newest key alone.
+def due(
+    sealed: SealedSecret, *, newest: str, own: Collection[str], wanted: Collection[str] = ()
+) -> dict[str, tuple[str, ...]]:
+    """The entries that are stale, with the ids of the keys that they are to be wrapped to.
 
     An entry for other clusters only is not ours to reseal; one that an older key still opens
     besides the newest is stale too, or a revoked key would open it for ever. What no item refers
     to is ignored (docs/format.md).
+
+    Args:
+        sealed: the manifest.
+        newest: id of the key that takes the place of all others of `own`.
+        own: ids of the keys of a keyring; an entry that none of them opens cannot be rewrapped.
+        wanted: ids of keys that are to open it besides, such as recovery keys; as many as an entry
+            has room for.
     """
-    used = used_entries(sealed)
-    return tuple(
-        entry_id
-        for entry_id, entry in sealed.seals.items()
-        if entry_id in used
-        and (ours := {recipient.key for recipient in entry.recipients} & own)
-        and ours != {newest}
-    )
-
-
-def used_entries(sealed: SealedSecret) -> set[str]:
-    """The ids of the entries that items refer to."""
-    return {text.partition(":")[0] for text in sealed.encrypted_data.values()}
+    found = {}
+    for entry_id in used_entries(sealed):
+        there = {recipient.key for recipient in sealed.seals[entry_id].recipients}
+        ours = there & set(own)
+        if not ours:
+            continue
+        to: tuple[str, ...] = () if ours == {newest} else (newest,)
+        room = max(MAX_RECIPIENTS - len((there - ours) | {newest}), 0)
+        to += tuple(key for key in wanted if key not in there and key not in own)[:room]
+        if to:
+            found[entry_id] = to
+    return found
 
 
 def rewrap(

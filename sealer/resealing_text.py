@@ -1,22 +1,26 @@
 """Resealing where the manifests stand: of a file, only the stale wrapped keys change. Pure.
 
-An object that cannot be resealed is named and left as it is; the others are done all the same.
+An object that cannot be resealed is named and left as it is; the others are done all the same. What
+is under a revoked key is left too, and named, unless asked for: its value has to be rotated, and
+once it is resealed nobody sees that any more.
 """
 
 from __future__ import annotations
 
 import re
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, field
 from itertools import groupby
 
 from sealer.comparison import compare
 from sealer.errors import InvalidManifest, SealerError
 from sealer.gathering import gather
+from sealer.key_usage import exposed, may_be_resealed, under_revoked
 from sealer.manifests import documents
 from sealer.manifests.documents import Edit, Put
 from sealer.manifests.models import SealedSecret
 from sealer.offers import Offers
-from sealer.resealing import stale_entries
+from sealer.resealing import due
 from sealer.sources import Found, Source
 
 _WRAPPED = re.compile(
@@ -24,6 +28,23 @@ _WRAPPED = re.compile(
     re.MULTILINE,
 )
 """A line of `recipients`, as resealing changes them."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Held:
+    """What was left under a revoked key.
+
+    Attributes:
+        place: file and line.
+        obj: such as `SealedSecret shop/db`.
+        key: id of the revoked key.
+        items: keys of the items, whose values are to be rotated.
+    """
+
+    place: str
+    obj: str
+    key: str
+    items: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +57,7 @@ class Resealed:
         foreign: objects with no entry that is sealed to a key which the newest one replaces.
         failures: why objects were left as they are.
         total: SealedSecrets in the file.
+        held: what was left under revoked keys.
     """
 
     text: str = field(repr=False)
@@ -43,6 +65,7 @@ class Resealed:
     foreign: int
     failures: tuple[SealerError, ...]
     total: int
+    held: tuple[Held, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,48 +75,41 @@ class _Change:
     puts: tuple[Put, ...]
 
 
-def reseal_source(source: Source, offers: Offers, *, namespace: str = "") -> Resealed:
+def reseal_source(
+    source: Source, offers: Offers, *, namespace: str = "", revoked: bool = False
+) -> Resealed:
     """Move every SealedSecret of a file to the newest key that is offered.
 
     Args:
         source: the file.
         offers: who wraps the data keys.
         namespace: of objects that name none, as where kustomize sets it.
+        revoked: whether what is under revoked keys is resealed as well.
 
     Raises:
         Refused: there is no active key.
     """
     newest, own = offers.newest, offers.own
+    found = [at for at in source.objects() if at.is_sealed()]
     changes: list[_Change] = []
     failures: list[SealerError] = []
-    foreign = total = 0
-    for at in source.objects():
-        if not at.is_sealed():
-            continue
-        total += 1
+    held: list[Held] = []
+    foreign = 0
+    for at in found:
         try:
             sealed = at.sealed(namespace=namespace)
             foreign += _is_foreign(sealed, own)
-            if stale := stale_entries(sealed, newest=newest, own=own):
-                resealed = offers.resealed(sealed, stale)
-                puts = tuple(_put(at, resealed, entry_id) for entry_id in stale)
+            wanted = due(sealed, newest=newest, own=own, wanted=offers.wanted)
+            if not (revoked or may_be_resealed(sealed)):
+                left = under_revoked(sealed, offers.revoked) & wanted.keys()
+                held += _held(at, sealed, left, offers.revoked)
+                wanted = {name: keys for name, keys in wanted.items() if name not in left}
+            if puts := _puts(at, sealed, offers.resealed(sealed, wanted) if wanted else sealed):
                 changes.append(_Change(at, sealed, puts))
         except SealerError as error:
             failures.append(at.located(error))
-    edits: list[Edit] = []
-    done: list[SealedSecret] = []
-    for index, group in groupby(changes, key=lambda change: change.at.index):
-        here = list(group)
-        try:
-            edits += documents.edit(
-                source.documents[index], *(put for change in here for put in change.puts)
-            )
-        except InvalidManifest as error:
-            failures.append(source.located(error))
-        else:
-            done += [change.sealed for change in here]
-    text = documents.apply(source.text, edits)
-    return Resealed(text, tuple(done), foreign, tuple(failures), total)
+    text, done, not_edited = _edited(source, changes)
+    return Resealed(text, done, foreign, (*failures, *not_edited), len(found), tuple(held))
 
 
 def only_resealed(before: str, after: str) -> bool:
@@ -109,11 +125,50 @@ def only_resealed(before: str, after: str) -> bool:
     return compared.objects != () and all(one.is_resealed_only for one in compared.objects)
 
 
+def _edited(
+    source: Source, changes: Iterable[_Change]
+) -> tuple[str, tuple[SealedSecret, ...], tuple[SealerError, ...]]:
+    """The new text, the objects that are changed in it, and why others could not be.
+
+    All changes of one document are made at once.
+    """
+    edits: list[Edit] = []
+    done: list[SealedSecret] = []
+    failures: list[SealerError] = []
+    for index, group in groupby(changes, key=lambda change: change.at.index):
+        here = list(group)
+        puts = [put for change in here for put in change.puts]
+        try:
+            edits += documents.edit(source.documents[index], *puts)
+        except InvalidManifest as error:
+            failures.append(source.located(error))
+        else:
+            done += [change.sealed for change in here]
+    return documents.apply(source.text, edits), tuple(done), tuple(failures)
+
+
+def _held(
+    at: Found, sealed: SealedSecret, entries: Collection[str], revoked: Collection[str]
+) -> Iterator[Held]:
+    by_key: dict[str, list[str]] = {}
+    for one in exposed(sealed, revoked, remembered={}):
+        if one.entry in entries:
+            by_key.setdefault(one.key, []).extend(one.items)
+    for key, items in by_key.items():
+        yield Held(place=at.place, obj=str(sealed), key=key, items=tuple(sorted(items)))
+
+
 def _is_foreign(sealed: SealedSecret, own: frozenset[str]) -> bool:
     keys = {recipient.key for entry in sealed.seals.values() for recipient in entry.recipients}
     return bool(keys) and not keys & own
 
 
-def _put(at: Found, sealed: SealedSecret, entry_id: str) -> Put:
-    recipients = [recipient.to_manifest() for recipient in sealed.seals[entry_id].recipients]
-    return Put((*at.path, "spec", "seals", entry_id, "recipients"), recipients)
+def _puts(at: Found, before: SealedSecret, after: SealedSecret) -> tuple[Put, ...]:
+    return tuple(
+        Put(
+            (*at.path, "spec", "seals", entry_id, "recipients"),
+            [recipient.to_manifest() for recipient in entry.recipients],
+        )
+        for entry_id, entry in after.seals.items()
+        if entry != before.seals[entry_id]
+    )

@@ -160,4 +160,5 @@ def _template_of(
         display_name=shared.display_name or None if shared else None,
         description=shared.description or None if shared else None,
         access=shared.access if shared else (),
+        when_unsynced=shared.when_unsynced or None if shared else None,
     )

@@ -8,6 +8,7 @@ own, with the user's identity, hooks and signing; the message comes from the tem
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -17,8 +18,9 @@ from click.core import ParameterSource
 
 from sealer.cli.output import Terminal
 from sealer.cli.repository import Repositories
+from sealer.cli.uncommitted import told_if_stopped, what_differs
 from sealer.commit_message import MessageTemplate
-from sealer.errors import SealerError, UsageError
+from sealer.errors import Refused, SealerError, UsageError
 
 if TYPE_CHECKING:
     from sealer.git.worktree import Worktree
@@ -103,14 +105,14 @@ class PlannedCommit:
         return "" if done is None else str(done)
 
     def conclude(self, paths: Sequence[Path], deed: Deed, *, note: str, terminal: Terminal) -> None:
-        """Commit these files, and say what was done, also where committing fails or is stopped.
+        """Commit these files, and say what was done, also where committing fails.
 
         Raises:
             SealerError: as `make`.
         """
         try:
             made = self.make(paths, deed)
-        except (SealerError, KeyboardInterrupt, SystemExit):
+        except SealerError:
             terminal.note(f"{note}{GAP}not committed")
             raise
         terminal.note(f"{note}{GAP}{made}" if made else note)
@@ -135,9 +137,14 @@ def plan(
     if not wish.commit:
         return None
     planned = open_for(wish, paths[0])
-    from sealer.git.commit import check_files  # noqa: PLC0415 - most runs commit nothing
+    from sealer.git.commit import UNCOMMITTED, check_files  # noqa: PLC0415 - most runs commit none
 
-    check_files(planned.worktree, paths, branch=wish.branch or None, modified=modified)
+    try:
+        check_files(planned.worktree, paths, branch=wish.branch or None, modified=modified)
+    except Refused as error:
+        if error.message == UNCOMMITTED:
+            error.hint = _with_differences(planned.worktree, paths, error.hint)
+        raise
     return planned
 
 
@@ -159,6 +166,26 @@ def open_for(wish: CommitWish, path: Path) -> PlannedCommit:
     return PlannedCommit(Worktree(folder), wish, template)
 
 
+def watched(
+    planned: PlannedCommit | None,
+    paths: Sequence[Path],
+    terminal: Terminal,
+    *,
+    text: str | None = None,
+) -> AbstractContextManager[None]:
+    """In this block, whoever stops a planned commit hears what is written and what is committed.
+
+    Args:
+        planned: the commit; None where none is asked for.
+        paths: files that are written already, or with `text` the one that is about to be.
+        terminal: to speak to.
+        text: what is about to be written.
+    """
+    if planned is None or not paths:
+        return nullcontext()
+    return told_if_stopped(planned.worktree, paths, terminal, text=text)
+
+
 def tell(
     planned: PlannedCommit | None,
     paths: Sequence[Path],
@@ -176,6 +203,15 @@ def tell(
         terminal.note(note)
     else:
         planned.conclude(paths, deed, note=note, terminal=terminal)
+
+
+def _with_differences(worktree: Worktree, paths: Sequence[Path], hint: str) -> str:
+    """The hint, and first what the changes are: a run that was stopped may have written them."""
+    try:
+        differences = what_differs(worktree, paths)
+    except SealerError:
+        return hint
+    return f"{differences}; {hint}" if differences else hint
 
 
 def _is_typed(name: str) -> bool:

@@ -14,6 +14,7 @@ from sealer.offers import ClusterOffers
 from sealer.published_keys import PublishedKey
 
 if TYPE_CHECKING:
+    from sealer.apiserver import ApiServer
     from sealer.cluster import Cluster
 
 
@@ -100,9 +101,21 @@ def connect(kubeconfig: Path | None, context: str) -> Cluster:
         UsageError: there is no such context.
         ClusterError: there is no usable kubeconfig.
     """
-    from sealer.cluster import Cluster, Connection  # noqa: PLC0415 - 0.9 s that most runs save
+    from sealer.cluster import Cluster  # noqa: PLC0415 - 0.9 s that most runs save
 
-    return Cluster(Connection(kubeconfig=kubeconfig, context=context))
+    return Cluster(reach(kubeconfig, context))
+
+
+def reach(kubeconfig: Path | None, context: str) -> ApiServer:
+    """An API server, as kubectl's options name it.
+
+    Raises:
+        UsageError: there is no such context.
+        ClusterError: there is no usable kubeconfig.
+    """
+    from sealer.apiserver import ApiServer, Connection  # noqa: PLC0415 - as above
+
+    return ApiServer(Connection(kubeconfig=kubeconfig, context=context))
 
 
 def current_context(kubeconfig: Path | None) -> str:
@@ -111,9 +124,9 @@ def current_context(kubeconfig: Path | None) -> str:
     Raises:
         ClusterError: there is no usable kubeconfig.
     """
-    from sealer import cluster  # noqa: PLC0415 - 0.9 s that most runs save
+    from sealer import apiserver  # noqa: PLC0415 - 0.9 s that most runs save
 
-    return cluster.current_context(kubeconfig)
+    return apiserver.current_context(kubeconfig)
 
 
 def read_keys(cluster: Cluster) -> list[PublishedKey]:
@@ -134,5 +147,6 @@ def read_offers(cluster: Cluster) -> ClusterOffers:
         ClusterError, InvalidKey: as `read_keys`.
         CertificateError: the cluster has no active key.
     """
-    keys = read_keys(cluster)
-    return ClusterOffers(cluster, keys, published_keys.newest(keys, now=datetime.now(UTC)))
+    keys, now = read_keys(cluster), datetime.now(UTC)
+    usable = frozenset(key.id for key in keys if key.is_usable(now=now))
+    return ClusterOffers(cluster, keys, published_keys.newest(keys, now=now), usable)

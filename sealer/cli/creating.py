@@ -147,13 +147,16 @@ def create(arguments: Arguments, read: Read, *, type_: str, terminal: Terminal) 
     scope = to.scope_or(arguments.scope)
     sealed = seal(secret, to=to.keys, scope=scope, now=now, shared=_shared(arguments, secret))
     text = values_text([sealed.to_manifest()], arguments.output_format)
-    if path is not None:
-        files.make_folder(path.parent)
-    Destination(arguments.destination, arguments.force).put(text, terminal=terminal)
-    if path is not None:
-        note = f"{path}: {sealed}: {', '.join(sealed.encrypted_data)} sealed to {to}"
-        summary = f"create {qualified(sealed.metadata)}"
-        deed = Deed(command="create", summary=summary, details=[note])
+    destination = Destination(arguments.destination, arguments.force)
+    if path is None:
+        destination.put(text, terminal=terminal)
+        return
+    files.make_folder(path.parent)
+    note = f"{path}: {sealed}: {', '.join(sealed.encrypted_data)} sealed to {to}"
+    summary = f"create {qualified(sealed.metadata)}"
+    deed = Deed(command="create", summary=summary, details=[note])
+    with commits.watched(planned, [path], terminal, text=text):
+        destination.put(text, terminal=terminal)
         commits.tell(planned, [path], deed, note=note, terminal=terminal)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -80,15 +81,17 @@ def command(arguments: Arguments, terminal: Terminal) -> None:
     """
     job = _job(arguments, terminal)
     planned = job.target.planned(CommitWish(commit=arguments.commit_, message=arguments.message))
-    with editor.open_draft(job.target.sealed.metadata.name, terminal=terminal) as draft:
-        change, text = _edited(job, draft, terminal)
-        if change.is_nothing:
-            terminal.note(f"{job.target.item.name}: nothing changed")
-            return
-        if change.values:
-            warn_of_fewer(job.to, job.target.sealed, terminal)
-        job.target.put(text, terminal)
-    _tell(job, change, planned, terminal)
+    with ExitStack() as watched:
+        with editor.open_draft(job.target.sealed.metadata.name, terminal=terminal) as draft:
+            change, text = _edited(job, draft, terminal)
+            if change.is_nothing:
+                terminal.note(f"{job.target.item.name}: nothing changed")
+                return
+            if change.values:
+                warn_of_fewer(job.to, job.target.sealed, terminal)
+            watched.enter_context(job.target.watched(text, planned, terminal))
+            job.target.put(text, terminal)
+        _tell(job, change, planned, terminal)
 
 
 def _job(arguments: Arguments, terminal: Terminal) -> _Job:

@@ -12,6 +12,7 @@ import sealer
 from sealer import install
 from sealer.cli import options
 from sealer.cli.output import Destination, Terminal
+from sealer.errors import UsageError
 from sealer.service_proxy import Service
 
 _EXAMPLES = """\
@@ -19,13 +20,14 @@ sealer install --image registry.example/sealer:1.0 | kubectl apply --server-side
 sealer install --image registry.example/sealer:1.0 -w sealer.yaml
 sealer install --image registry.example/sealer:1.0 \\
     --sealed-secrets-service sealed-secrets-controller | kubectl apply --server-side -f -
+sealer install --image registry.example/sealer:1.0 --no-first-key -w sealer.yaml
+sealer install --audit-policy -w audit-policy.yaml
 """
 
 
 @options.command("install", examples=_EXAMPLES)
 @click.option(
     "--image",
-    required=True,
     metavar="IMAGE",
     help="The controller's image, as Containerfile builds it; best with its digest.",
 )
@@ -33,10 +35,20 @@ sealer install --image registry.example/sealer:1.0 \\
     "-n",
     "--namespace",
     "--controller-namespace",
-    "namespace",
+    "controller_namespace",
     default=install.DEFAULT_NAMESPACE,
     metavar="NAMESPACE",
     help=f"The controller's own namespace; {install.DEFAULT_NAMESPACE} unless given.",
+)
+@click.option(
+    "--no-first-key",
+    is_flag=True,
+    help="Make no key where there is none: a backup is going to be restored.",
+)
+@click.option(
+    "--audit-policy",
+    is_flag=True,
+    help="Print an audit policy for API servers instead, which logs no bodies.",
 )
 @click.option(
     "--serve-bitnami",
@@ -54,8 +66,10 @@ sealer install --image registry.example/sealer:1.0 \\
 @options.force
 def command(
     *,
-    image: str,
-    namespace: str,
+    image: str | None,
+    controller_namespace: str,
+    no_first_key: bool,
+    audit_policy: bool,
     serve_bitnami: bool,
     sealed_secrets_service: str,
     destination: str | None,
@@ -68,18 +82,26 @@ def command(
     and applying it again upgrades. Deleting the namespace deletes the unsealing keys, and
     deleting the CRDs every SealedSecret.
     """
-    folder = _schemas()
-    service = Service.read(sealed_secrets_service) if sealed_secrets_service else None
-    installation = install.Installation(
-        image=image,
-        namespace=namespace,
-        serve_bitnami=serve_bitnami,
-        kubeseal_service=service.name if service else "",
-        kubeseal_namespace=service.namespace if service else "",
-    )
-    texts = [folder.joinpath(name).read_text(encoding="utf-8") for name in installation.files]
-    text = install.stream(texts, installation)
+    if audit_policy:
+        text = install.audit_policy(_read(install.AUDIT_POLICY), namespace=controller_namespace)
+    elif image is None:
+        raise UsageError("no image is named", hint="--image IMAGE, as Containerfile builds it")
+    else:
+        service = Service.read(sealed_secrets_service) if sealed_secrets_service else None
+        installation = install.Installation(
+            image=image,
+            namespace=controller_namespace,
+            serve_bitnami=serve_bitnami,
+            kubeseal_service=service.name if service else "",
+            kubeseal_namespace=service.namespace if service else "",
+            first_key=not no_first_key,
+        )
+        text = install.stream([_read(name) for name in installation.files], installation)
     Destination(destination, force).put(text, terminal=terminal)
+
+
+def _read(name: str) -> str:
+    return _schemas().joinpath(name).read_text(encoding="utf-8")
 
 
 def _schemas() -> Traversable:

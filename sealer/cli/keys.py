@@ -13,14 +13,15 @@ import click
 from sealer import keyring_directory, published_keys
 from sealer.cli import options
 from sealer.cli.connecting import Wish, connect, read_keys
+from sealer.cli.key_places import chosen_directory
 from sealer.cli.keys_backup import backup
-from sealer.cli.keys_decide import activate, retire, revoke
+from sealer.cli.keys_decide import activate, announce_new, renew, retire, revoke
 from sealer.cli.keys_restore import restore, verify_backup
 from sealer.cli.output import Destination, Row, Terminal
 from sealer.cli.pinning import pin
 from sealer.cli.repository import Repositories
 from sealer.errors import UsageError
-from sealer.keyring import HeldKey, KeyState
+from sealer.keyring import HeldKey
 from sealer.manifests.documents import Data, Quoted, dump, dump_json
 from sealer.manifests.times import format_time
 from sealer.pinned_keys import PinnedKey, short_id
@@ -51,24 +52,33 @@ class Listing:
 
 _SECTIONS = MappingProxyType(
     {
-        "Every day": ("init", "list", "fetch", "renew", "activate"),
+        "Every day": ("list", "fetch", "init", "renew", "activate"),
         "Backups": ("backup", "verify-backup", "restore"),
         "When something went wrong": ("revoke", "retire"),
     }
 )
 _EPILOG = """\
 A key leaked:
-  sealer keys revoke 3f9c --keyring keyring --reason "a laptop was stolen"
-  sealer exposure 3f9c                            the values to rotate
+  sealer keys list                                        which one is it?
+  sealer keys revoke 3f9c --reason "a laptop was stolen"  nothing is deleted, everything still opens
+  sealer exposure 3f9c                                    the values to rotate; again until it is 0
 
-The keys are lost:
-  sealer keys restore backup.age --keyring keyring
-  sealer keys list --keyring keyring
+The keys are lost, or the whole cluster:
+  sealer keys restore backup.age                          all keys or none; may be run again
+  sealer keys restore backup.age --replace-unused         if it says that a new cluster has a key
+  sealer keys list                                        they are back; what they sealed opens
 
 Is the backup any good? Nothing is changed by asking:
-  sealer keys verify-backup backup.age --keyring keyring apps
+  sealer keys verify-backup backup.age                    0: yes; 1: what would be lost
 
-KEY is the beginning of a key id, four digits or more, as `sealer keys list` shows it.
+A new key, now:
+  sealer keys renew
+  sealer keys backup -w backup.age
+
+KEY is the beginning of a key id, four digits or more, as `sealer keys list` shows it. All of these
+are about the cluster that kubectl would talk to; --context names another one, and --keyring DIR a
+directory with keys. Not sure? list, fetch and verify-backup change nothing.
+Step by step: docs/runbooks.
 """
 
 
@@ -108,51 +118,35 @@ class Sections(click.Group):
 def command() -> None:
     """Make, renew, back up, restore and revoke keys.
 
-    A keyring is a directory with one private key or several. Keep it where only those may read
-    who may read every secret; the public halves may go anywhere. Without --keyring, list and fetch
-    ask the cluster that kubectl would talk to. Nothing here deletes a key but `retire --delete`.
+    The keys are those of a cluster, where a controller keeps them and carries out what is decided
+    here; or with --keyring those in a directory, one private key or several. Nothing here deletes
+    a key but `retire --delete`, and `restore --replace-unused` one that nothing is sealed to.
     """
 
 
 @options.command("init", examples="sealer keys init --keyring keyring\n")
 @options.keyring
 def init(*, keyring: Path | None, terminal: Terminal) -> None:
-    """Make a keyring with its first key."""
-    directory = options.require_keyring(keyring)
-    _announce(keyring_directory.init(directory, now=datetime.now(UTC)), directory, terminal)
+    """Make a keyring in a directory, with its first key.
 
-
-@options.command(
-    "renew",
-    examples="""\
-sealer keys renew --keyring keyring
-sealer keys renew --keyring keyring --pending
-""",
-)
-@options.keyring
-@click.option(
-    "--pending", is_flag=True, help="Make it, but do not use it before `sealer keys activate`."
-)
-def renew(*, keyring: Path | None, pending: bool, terminal: Terminal) -> None:
-    """Add a key; from now on it is the one to seal to.
-
-    The keys before it are retired: they still open what was sealed to them, until `sealer reseal`
-    has moved it to the new key. With --pending, the new key waits until it is backed up and
-    activated, so that nothing is ever sealed to a key that could be lost.
+    Keep it where only those may read who may read every secret; the public halves may go anywhere.
+    The first key of a cluster is made by its controller, the moment that is started.
     """
-    directory = options.require_keyring(keyring)
-    state = KeyState.PENDING if pending else KeyState.ACTIVE
-    key = keyring_directory.renew(directory, now=datetime.now(UTC), state=state)
-    _announce(key, directory, terminal)
-    terminal.note(f"it is in no backup yet: sealer keys backup --keyring {directory} -w FILE")
-    terminal.note(f"next: sealer {'keys activate' if pending else 'reseal'} --keyring {directory}")
+    if keyring is None:
+        raise UsageError(
+            "no keyring is named",
+            hint="--keyring DIR names the directory to make; the first key of a cluster is made by "
+            "its controller: `sealer install`",
+        )
+    announce_new(keyring_directory.init(keyring, now=datetime.now(UTC)), keyring, terminal)
 
 
 @options.command(
     "list",
     examples="""\
 sealer keys list
-sealer keys list --keyring keyring -o json
+sealer keys list --context prod -o json
+sealer keys list --keyring keyring
 """,
 )
 @options.keyring
@@ -170,9 +164,10 @@ def list_(
     terminal: Terminal,
 ) -> None:
     """List the keys of a keyring, or of the cluster."""
+    directory = chosen_directory(keyring, kubeconfig, context)
     listing = (
-        _keyring_listing(keyring_directory.load(keyring).keys)
-        if keyring is not None
+        _keyring_listing(keyring_directory.load(directory).keys)
+        if directory is not None
         else _cluster_listing(read_keys(connect(kubeconfig, context)))
     )
     if output_format:
@@ -214,8 +209,9 @@ def fetch(arguments: Fetch, terminal: Terminal) -> int:
         )
         repository = Repositories().at(Path())
         return pin(arguments.keyring, wish, repository, terminal, force=arguments.force)
-    if arguments.keyring is not None:
-        newest = PinnedKey.of(keyring_directory.load_keys(arguments.keyring).require_newest())
+    directory = chosen_directory(arguments.keyring, arguments.kubeconfig, arguments.context)
+    if directory is not None:
+        newest = PinnedKey.of(keyring_directory.load_keys(directory).require_newest())
     else:
         cluster = connect(arguments.kubeconfig, arguments.context)
         newest = published_keys.newest(read_keys(cluster), now=datetime.now(UTC)).pinned()
@@ -229,7 +225,7 @@ def fetch(arguments: Fetch, terminal: Terminal) -> int:
 def _keyring_listing(keys: Sequence[HeldKey]) -> Listing:
     return Listing(
         report=[{"id": Quoted(key.id), **key.record.to_manifest()} for key in keys],
-        header=("KEY", "ORDINAL", "STATE", "BACKED UP", "CREATED"),
+        header=("KEY", "ORDINAL", "STATE", "BACKED UP", "CREATED", "REASON"),
         rows=[
             (
                 short_id(key.id),
@@ -237,6 +233,7 @@ def _keyring_listing(keys: Sequence[HeldKey]) -> Listing:
                 str(key.record.state),
                 "no" if key.record.backed_up_at is None else "yes",
                 format_time(key.record.created_at),
+                key.record.reason or "-",
             )
             for key in keys
         ],
@@ -246,7 +243,7 @@ def _keyring_listing(keys: Sequence[HeldKey]) -> Listing:
 def _cluster_listing(keys: Sequence[PublishedKey]) -> Listing:
     return Listing(
         report=[key.to_report() for key in keys],
-        header=("KEY", "ROLE", "STATE", "ORDINAL", "OBJECTS", "BACKED UP", "CREATED"),
+        header=("KEY", "ROLE", "STATE", "ORDINAL", "OBJECTS", "BACKED UP", "CREATED", "REASON"),
         rows=[
             (
                 short_id(key.id),
@@ -256,6 +253,7 @@ def _cluster_listing(keys: Sequence[PublishedKey]) -> Listing:
                 _shown(key.objects),
                 _shown(key.backed_up),
                 format_time(key.created_at) if key.created_at else "-",
+                key.reason or "-",
             )
             for key in keys
         ],
@@ -264,11 +262,6 @@ def _cluster_listing(keys: Sequence[PublishedKey]) -> Listing:
 
 def _shown(value: object) -> str:
     return "-" if value is None else str(value)
-
-
-def _announce(key: HeldKey, directory: Path, terminal: Terminal) -> None:
-    terminal.line(f"new key {short_id(key.id)} (ordinal {key.record.ordinal}) in {directory}/")
-    terminal.line(f"public half: {directory / f'{key.id}.pub.pem'}")
 
 
 for _command in (

@@ -13,29 +13,31 @@ from sealer import age_backup, files, lifecycle
 from sealer.backup import Backup
 from sealer.cli import options
 from sealer.cli.inputs import read_text
+from sealer.cli.key_acts import Deed, announce
 from sealer.cli.key_files import read_public
+from sealer.cli.key_places import Whereabouts, whereabouts
 from sealer.cli.output import Destination, Terminal, count, put_file, refuse_existing
 from sealer.cli.passphrases import read_new_passphrase
-from sealer.errors import UsageError
+from sealer.errors import Refused, Unavailable, UsageError
 from sealer.key_place import KeyPlace
+from sealer.keyring import Keyring
 from sealer.keyring_directory import KeyringDirectory
 from sealer.pinned_keys import short_id
 from sealer.sealed_backup import seal_backup
 from sealer.shares import Split
 
 _EXAMPLES = """\
-sealer keys backup --keyring keyring -w backup.age
-sealer keys backup --keyring keyring -w backup.age --recipient age1… --recipients-file ops.txt
-sealer keys backup --keyring keyring -w backup.json --recovery-key recovery.pub.pem
+sealer keys backup -w backup.age
+sealer keys backup -w backup.age --recipient age1… --recipients-file ops.txt
+sealer keys backup -w backup.json --recovery-key recovery.pub.pem
 sealer keys backup --keyring keyring -w backup.json --split 3-of-5
 """
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Arguments:
+class Arguments(Whereabouts):
     """What `sealer keys backup` is given."""
 
-    keyring: Path | None
     recipients: tuple[str, ...]
     recipients_files: tuple[Path, ...]
     passphrase_file: Path | None
@@ -57,7 +59,7 @@ class Arguments:
 
 
 @options.command("backup", examples=_EXAMPLES)
-@options.keyring
+@whereabouts
 @click.option(
     "--recipient",
     "recipients",
@@ -93,7 +95,9 @@ class Arguments:
     metavar="3-OF-5",
     help="Split the backup's key into shares of words, in files beside the backup.",
 )
-@click.option("--name", default="", help="What the keyring is called; else its directory's name.")
+@click.option(
+    "--name", default="", help="What the keyring is called; else its directory, or the context."
+)
 @options.write
 @options.force
 @options.collected(Arguments)
@@ -102,20 +106,39 @@ def backup(arguments: Arguments, terminal: Terminal) -> None:
 
     Without a recipient, recovery key or --split, it is encrypted with a passphrase that is asked
     for. A file for age recipients or a passphrase opens with any age program too. Make one after
-    every renewal, keep it away from the keyring, and try it with `sealer keys verify-backup`.
+    every renewal, keep it away from the keys, and try it with `sealer keys verify-backup`. On a
+    cluster it takes the rights to list and patch Secrets in the controller's namespace.
     """
     _check(arguments)
-    directory = options.require_keyring(arguments.keyring)
-    place: KeyPlace = KeyringDirectory(directory)
+    place = arguments.place()
     now = datetime.now(UTC)
     keyring = place.held()
-    name = arguments.name or directory.resolve().name
+    if not keyring.keys:
+        raise Refused(f"there is no key in {place.name}", hint="is it the right place?")
+    name = arguments.name or _name(arguments, place)
     _write(arguments, Backup(name=name, made_at=now, keyring=keyring), terminal)
-    ids = frozenset(key.id for key in keyring.keys)
-    place.change(lambda ring: lifecycle.backed_up(ring, ids, now=now), now=now)
-    terminal.note(f"backed up {count(len(ids), 'key')} of {name}: {_ids(sorted(ids))}")
+    _note(place, keyring, now)
+    if not isinstance(place, KeyringDirectory):
+        announce(place, keyring.keys, Deed.BACKUP, terminal, how=f"backup of {name}")
+    ids = sorted(key.id for key in keyring.keys)
+    terminal.note(f"backed up {count(len(ids), 'key')} of {name}: {_ids(ids)}")
     if arguments.destination:
-        terminal.note(f"next: sealer keys verify-backup {arguments.destination}")
+        terminal.note(f"next: sealer keys verify-backup {arguments.destination}{arguments.again()}")
+
+
+def _name(where: Whereabouts, place: KeyPlace) -> str:
+    return place.name if where.directory is None else where.directory.resolve().name
+
+
+def _note(place: KeyPlace, keyring: Keyring, now: datetime) -> None:
+    ids = frozenset(key.id for key in keyring.keys)
+    try:
+        place.change(lambda ring: lifecycle.backed_up(ring, ids, now=now), now=now)
+    except Unavailable as error:
+        raise Unavailable(
+            f"the backup is written and whole, only that could not be noted: {error}",
+            hint=error.hint,
+        ) from None
 
 
 def _check(arguments: Arguments) -> None:

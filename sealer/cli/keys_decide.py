@@ -1,27 +1,37 @@
-"""`sealer keys activate|retire|revoke`: what people decide about a key of a keyring."""
+"""`sealer keys renew|activate|retire|revoke`: what people decide about keys."""
 
 from __future__ import annotations
 
-import getpass
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
-from sealer import lifecycle
+from sealer import keyring_directory, lifecycle
 from sealer.cli import options
-from sealer.cli.inputs import read_inputs
-from sealer.cli.output import Terminal
+from sealer.cli.deciding import (
+    Wanted,
+    decide_in_cluster,
+    decide_in_directory,
+    renew_in_cluster,
+)
+from sealer.cli.deleting import delete_from_cluster, delete_from_directory
+from sealer.cli.key_places import Whereabouts, whereabouts
+from sealer.cli.output import Terminal, count
 from sealer.errors import UsageError
-from sealer.key_place import KeyPlace
-from sealer.key_usage import needs
-from sealer.keyring import Keyring, KeyState
-from sealer.keyring_directory import KeyringDirectory
+from sealer.keyring import HeldKey, Keyring, KeyState
 from sealer.lifecycle import Change, Decision
-from sealer.manifests.models import qualified
+from sealer.live_usage import objects_sealed_to
 from sealer.pinned_keys import short_id
+
+if TYPE_CHECKING:
+    from sealer.apiserver import ApiServer
+
+_SHOWN = 10
+"""Objects whose names are printed."""
 
 _key = click.argument("key", metavar="KEY")
 _reason = click.option("--reason", default="", metavar="TEXT", help="Why; kept with the key.")
@@ -36,157 +46,219 @@ _objects = click.option(
     help="With --delete: where the sealed files are, none of which may need the key.",
 )
 
-_Decide = Callable[[Keyring, Decision], Sequence[Change]]
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Renewal(Whereabouts):
+    """What `sealer keys renew` is given."""
+
+    pending: bool
+    timeout: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Retirement:
-    """What `sealer keys retire` is given."""
+class Activation(Whereabouts):
+    """What `sealer keys activate` is given."""
+
+    key: str | None
+    reason: str
+    timeout: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Revocation(Whereabouts):
+    """What `sealer keys revoke` is given."""
 
     key: str
-    keyring: Path | None
     reason: str
+    timeout: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Retirement(Revocation):
+    """What `sealer keys retire` is given."""
+
     deleting: bool
     objects: tuple[Path, ...]
 
 
 @options.command(
+    "renew",
+    examples="""\
+sealer keys renew
+sealer keys renew --keyring keyring
+sealer keys renew --keyring keyring --pending
+""",
+)
+@whereabouts
+@click.option(
+    "--pending",
+    is_flag=True,
+    help="In a keyring: make it, but do not use it before `sealer keys activate`.",
+)
+@options.timeout
+@options.collected(Renewal)
+def renew(arguments: Renewal, terminal: Terminal) -> None:
+    """Make a newer key; from then on it is the one to seal to.
+
+    The keys before it are retired: they still open what was sealed to them, until `sealer reseal`
+    has moved it to the new key. In a cluster the controller makes the key, and takes it into use
+    once it is backed up and its delay is over. In a keyring that is at once, unless --pending has
+    it wait until it is backed up and activated.
+    """
+    if arguments.directory is None:
+        _renew_cluster(arguments, terminal)
+    else:
+        _renew_directory(arguments.directory, terminal, pending=arguments.pending)
+
+
+@options.command(
     "activate",
     examples="""\
+sealer keys activate
+sealer keys activate 3f9c --reason "it cannot wait for the backup"
 sealer keys activate --keyring keyring
-sealer keys activate 3f9c --keyring keyring --reason "it cannot wait for the backup"
 """,
 )
 @click.argument("key", metavar="[KEY]", required=False)
-@options.keyring
+@whereabouts
 @_reason
-def activate(*, key: str | None, keyring: Path | None, reason: str, terminal: Terminal) -> None:
+@options.timeout
+@options.collected(Activation)
+def activate(arguments: Activation, terminal: Terminal) -> None:
     """Seal to a key from now on; KEY is the beginning of its id.
 
-    Without KEY, it is the pending key, as `sealer keys renew --pending` makes one; with it, it may
-    be one that was retired by mistake. The keys before it are retired. A key that is in no backup
-    is refused, unless there is a --reason.
+    Without KEY, it is the pending key; with it, it may be one that was retired by mistake. The keys
+    before it are retired. A key that is in no backup is refused, unless there is a --reason.
     """
+    prefix = arguments.key
+
+    def key(ring: Keyring) -> HeldKey:
+        return lifecycle.pending(ring) if prefix is None else ring.find(prefix)
 
     def decide(ring: Keyring, why: Decision) -> Sequence[Change]:
-        held = lifecycle.pending(ring) if key is None else ring.find(key)
+        held = key(ring)
         # One that was in use already is no safer for waiting.
         is_new = held.record.state is KeyState.PENDING
         return lifecycle.activate(ring, held.id, why, needs_backup=is_new)
 
-    _carry_out(keyring, decide, reason, terminal)
+    wanted = Wanted(state=KeyState.ACTIVE, key=key, decide=decide, reason=arguments.reason)
+    _carry_out(arguments, wanted, arguments.timeout, terminal)
 
 
 @options.command(
     "retire",
     examples="""\
-sealer keys retire 3f9c --keyring keyring --reason "too many copies of it"
+sealer keys retire 3f9c --reason "too many copies of it"
+sealer keys retire 3f9c0b…e21a --delete
 sealer keys retire 3f9c0b…e21a --keyring keyring --delete --objects apps
 """,
 )
 @_key
-@options.keyring
+@whereabouts
 @_reason
 @_delete
 @_objects
+@options.timeout
 @options.collected(Retirement)
 def retire(arguments: Retirement, terminal: Terminal) -> None:
     """Seal to a key no more; it still opens. KEY is the beginning of its id.
 
     Where no other key is left to seal to, a new one is made. With --delete, a key that is retired
-    or revoked already is deleted, if no object needs it; nothing else ever deletes a key.
+    or revoked already is deleted, if no object needs it: no object of the cluster, and none below
+    the paths of --objects. Nothing else ever deletes a key.
     """
     if not arguments.deleting:
         if arguments.objects:
             raise UsageError("--objects is for --delete")
-        _carry_out(
-            arguments.keyring,
-            lambda ring, why: lifecycle.retire(ring, arguments.key, why),
-            arguments.reason,
-            terminal,
+        wanted = Wanted(
+            state=KeyState.RETIRED,
+            key=lambda ring: ring.find(arguments.key),
+            decide=lambda ring, why: lifecycle.retire(ring, arguments.key, why),
+            reason=arguments.reason,
         )
-        return
-    if not arguments.objects:
-        raise UsageError(
-            "--delete needs --objects",
-            hint="name the directories with all sealed files, so that none is lost with the key",
-        )
-    paths = [str(path) for path in arguments.objects]
-
-    def delete(ring: Keyring, why: Decision) -> Sequence[Change]:
-        del why
-        needed = _needing(arguments.key, ring, paths, terminal)
-        return lifecycle.delete(ring, arguments.key, needed_by=needed)
-
-    _carry_out(arguments.keyring, delete, "", terminal)
+        _carry_out(arguments, wanted, arguments.timeout, terminal)
+    elif arguments.directory is None:
+        delete_from_cluster(arguments.cluster(), arguments.key, arguments.objects, terminal)
+    else:
+        delete_from_directory(arguments.directory, arguments.key, arguments.objects, terminal)
 
 
 @options.command(
     "revoke",
-    examples='sealer keys revoke 3f9c --keyring keyring --reason "a laptop was stolen"\n',
+    examples="""\
+sealer keys revoke 3f9c --reason "a laptop was stolen"
+sealer keys revoke 3f9c --keyring keyring --reason "a laptop was stolen"
+""",
 )
 @_key
-@options.keyring
+@whereabouts
 @_reason
-def revoke(*, key: str, keyring: Path | None, reason: str, terminal: Terminal) -> None:
+@options.timeout
+@options.collected(Revocation)
+def revoke(arguments: Revocation, terminal: Terminal) -> None:
     """Declare a key leaked. KEY is the beginning of its id.
 
     A new key is made at once where this was the newest. Nothing is deleted, and what was sealed
     before still opens, so that a bad day does not get worse; what is sealed to it from now on is
     refused. Every value that was ever sealed to it has to be rotated: a reseal is not enough.
     """
-    ring = _carry_out(keyring, lambda ring, why: lifecycle.revoke(ring, key, why), reason, terminal)
-    revoked = ring.find(key)
+    wanted = Wanted(
+        state=KeyState.REVOKED,
+        key=lambda ring: ring.find(arguments.key),
+        decide=lambda ring, why: lifecycle.revoke(ring, arguments.key, why),
+        reason=arguments.reason,
+    )
+    revoked = _carry_out(arguments, wanted, arguments.timeout, terminal)
+    if arguments.directory is None:
+        _tell_touched(arguments.cluster().api, revoked, terminal)
     terminal.note(f"next: rotate what `sealer exposure {revoked.id[:8]}` lists, and seal it anew")
 
 
-def _carry_out(directory: Path | None, decide: _Decide, reason: str, terminal: Terminal) -> Keyring:
-    place: KeyPlace = KeyringDirectory(options.require_keyring(directory))
-    now = datetime.now(UTC)
-    decision = Decision(at=now, reason=reason, by=_user())
-    before = place.held()
-    after = place.change(lambda keyring: decide(keyring, decision), now=now)
-    _tell(before, after, terminal)
-    if after.newest() is None:
-        waiting = [key for key in after.keys if key.record.state is KeyState.PENDING]
-        hint = f"`sealer keys activate {waiting[-1].id[:8]}`" if waiting else "`sealer keys renew`"
-        terminal.warn(f"no key is active, so nothing can be sealed; {hint} changes that")
-    return after
+def _carry_out(where: Whereabouts, wanted: Wanted, timeout: float, terminal: Terminal) -> HeldKey:
+    directory = where.directory
+    if directory is None:
+        return decide_in_cluster(where.cluster().api, wanted, timeout=timeout, terminal=terminal)
+    return decide_in_directory(directory, wanted, terminal)
 
 
-def _tell(before: Keyring, after: Keyring, terminal: Terminal) -> None:
-    changed = False
-    for key in after.keys:
-        old = before.get(key.id)
-        state = str(key.record.state).lower()
-        if old is None:
-            terminal.line(f"new key {short_id(key.id)} (ordinal {key.record.ordinal}) is {state}")
-        elif old.record.state is not key.record.state:
-            terminal.line(f"key {short_id(key.id)} is {state}")
-        changed |= old is None or old.record.state is not key.record.state
-    for key in before.keys:
-        if after.get(key.id) is None:
-            terminal.line(f"key {short_id(key.id)} is deleted")
-            changed = True
-    if not changed:
-        terminal.note("nothing to do: it is so already")
+def _renew_cluster(arguments: Renewal, terminal: Terminal) -> None:
+    if arguments.pending:
+        raise UsageError(
+            "--pending is for a keyring in a directory",
+            hint="in a cluster the controller uses a new key once it is backed up and its delay "
+            "is over",
+        )
+    api = arguments.cluster().api
+    newer = renew_in_cluster(api, timeout=arguments.timeout, terminal=terminal)
+    if newer.record.backed_up_at is None:
+        terminal.note(f"it is in no backup yet: sealer keys backup{arguments.again()} -w FILE")
+    is_active = newer.record.state is KeyState.ACTIVE
+    terminal.note(f"next: sealer {'reseal' if is_active else 'keys list'}{arguments.again()}")
 
 
-def _needing(key_id: str, keyring: Keyring, paths: Sequence[str], terminal: Terminal) -> list[str]:
-    own = [key.id for key in keyring.keys]
-    found = []
-    for item in read_inputs(paths, mentioning="SealedSecret", terminal=terminal):
-        for at in item.parse().objects():
-            if at.is_sealed():
-                sealed = at.sealed()
-                if needs(sealed, key_id, own=own):
-                    found.append(f"{qualified(sealed.metadata)} in {at.place}")
-    return sorted(found)
+def _renew_directory(directory: Path, terminal: Terminal, *, pending: bool) -> None:
+    state = KeyState.PENDING if pending else KeyState.ACTIVE
+    key = keyring_directory.renew(directory, now=datetime.now(UTC), state=state)
+    announce_new(key, directory, terminal)
+    terminal.note(f"it is in no backup yet: sealer keys backup --keyring {directory} -w FILE")
+    terminal.note(f"next: sealer {'keys activate' if pending else 'reseal'} --keyring {directory}")
 
 
-def _user() -> str:
-    """Who types; what the system says, so a note and no proof."""
+def announce_new(key: HeldKey, directory: Path, terminal: Terminal) -> None:
+    """Tell of a new key in a directory."""
+    terminal.line(f"new key {short_id(key.id)} (ordinal {key.record.ordinal}) in {directory}/")
+    terminal.line(f"public half: {directory / f'{key.id}.pub.pem'}")
+
+
+def _tell_touched(api: ApiServer, revoked: HeldKey, terminal: Terminal) -> None:
+    from sealer.apiserver import SEALED_SECRETS, Forbidden  # noqa: PLC0415 - imported already
+
     try:
-        return getpass.getuser()
-    except (KeyError, OSError, ImportError):
-        return ""
+        names = objects_sealed_to(api.list(SEALED_SECRETS), revoked.id)
+    except Forbidden as error:
+        terminal.warn(f"what is sealed to it is not shown: {error.message}")
+        return
+    more = [f"and {len(names) - _SHOWN} more"] if len(names) > _SHOWN else []
+    listed = ", ".join([*names[:_SHOWN], *more])
+    what = f"{count(len(names), 'object')} of this cluster sealed to it"
+    terminal.line(f"{what}: {listed}" if names else what)

@@ -26,6 +26,7 @@ class KnownKeys:
         """Nothing is known yet."""
         self.by_id: dict[str, KnownKey] = {}
         self._repositories: list[Repository] = []
+        self._registered: dict[str, list[str]] = {}
 
     def add_pinned(self, repository: Repository) -> None:
         """Take over what the files say that a configuration names.
@@ -87,13 +88,23 @@ class KnownKeys:
                     created_at=key.created_at,
                 )
             )
+        recovery = [key.id for key in keys if key.role is Role.RECOVERY]
+        self._registered[asked.name] = recovery
 
     def wanted(self, place: Place | None) -> tuple[str, ...]:
-        """Ids of the keys that a file should be sealed to, as far as they are still good."""
+        """Ids of the keys that a file should be sealed to, as far as they are still good.
+
+        Those that the configuration names, and the recovery keys that its clusters have registered.
+        """
         if place is None or place.placement is None:
-            return ()
-        ids = [key.pinned.key.id for key in place.repository.keys(place.placement)]
-        return tuple(id_ for id_ in ids if self.by_id[id_].standing is Standing.NEWEST)
+            ids, clusters = [], list(self._registered)
+        else:
+            ids = [key.pinned.key.id for key in place.repository.keys(place.placement)]
+            clusters = [cluster.name for cluster in place.placement.clusters]
+        for cluster in clusters:
+            ids += self._registered.get(cluster, [])
+        good = (id_ for id_ in ids if self.by_id[id_].standing is Standing.NEWEST)
+        return tuple(dict.fromkeys(good))
 
     def outdated(self) -> Iterator[str]:
         """Pinned keys that others know not to be the newest, each with what to do."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -75,6 +76,13 @@ class Target:
             terminal.note(note)
         paths = [self.item.path] if self.item.path else []
         commits.tell(planned, paths, deed, note=last, terminal=terminal)
+
+    def watched(
+        self, text: str, planned: PlannedCommit | None, terminal: Terminal
+    ) -> AbstractContextManager[None]:
+        """In this block the changed text is put and told; see `commits.watched`."""
+        paths = [self.item.path] if self.item.path else []
+        return commits.watched(planned, paths, terminal, text=text)
 
     def put(self, text: str, terminal: Terminal) -> None:
         """Write the changed text: to the file, or to stdout where it came from stdin.

@@ -17,7 +17,6 @@ from typing import TypeVar
 import click
 
 from sealer.cli.output import Terminal
-from sealer.errors import UsageError
 from sealer.service_proxy import DEFAULT
 
 _Arguments = TypeVar("_Arguments")
@@ -27,6 +26,8 @@ Decorator = Callable[[Function], Function]
 
 FILE = click.Path(path_type=Path, dir_okay=False)
 DIRECTORY = click.Path(path_type=Path, file_okay=False)
+CONTROLLER_NAMESPACE = "sealer-system"
+"""As `sealer.install` makes it; importing that takes longer than most commands run."""
 
 
 class Word(click.Choice[_Word]):
@@ -202,6 +203,21 @@ context: Decorator = click.option(
     "--context", default="", metavar="NAME", help="The context in it, as with kubectl."
 )
 
+controller_namespace: Decorator = click.option(
+    "--controller-namespace",
+    default=CONTROLLER_NAMESPACE,
+    metavar="NAMESPACE",
+    help=f"Where the controller and its keys are; {CONTROLLER_NAMESPACE} unless given.",
+)
+
+timeout: Decorator = click.option(
+    "--timeout",
+    type=click.FloatRange(min=0),
+    default=60.0,
+    metavar="SECONDS",
+    help="How long to wait for the controller; 60 unless given.",
+)
+
 cluster: Decorator = click.option(
     "--cluster",
     default="",
@@ -210,8 +226,6 @@ cluster: Decorator = click.option(
 )
 
 live: Decorator = click.option("--live", is_flag=True, help="Ask the cluster too.")
-
-REQUIRED_KEYRING_HINT = "--keyring DIR names the directory with the keys, or SEALER_KEYRING=DIR"
 
 
 def output_format(*formats: str, default: str | None = None, text: str) -> Decorator:
@@ -229,14 +243,3 @@ def output_format(*formats: str, default: str | None = None, text: str) -> Decor
 def exit_code(meaning: str) -> Decorator:
     """`--exit-code`, for commands that else end with 0 whatever they find."""
     return click.option("--exit-code", is_flag=True, help=f"Exit with {meaning}.")
-
-
-def require_keyring(path: Path | None) -> Path:
-    """The keyring, which no command can do without until there is a cluster to ask.
-
-    Raises:
-        UsageError: none is named.
-    """
-    if path is None:
-        raise UsageError("no keyring is named", hint=REQUIRED_KEYRING_HINT)
-    return path

@@ -20,7 +20,7 @@ import sys
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from time import monotonic
+from time import monotonic, sleep
 from typing import TextIO, TypeVar
 
 import click
@@ -32,6 +32,7 @@ Row = Sequence[str]
 _Item = TypeVar("_Item")
 _PATIENCE_SECONDS = 1.0
 _BLINK_SECONDS = 0.1
+_LOOK_SECONDS = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +64,24 @@ class Terminal:
         if shown:
             click.echo(f"\r{' ' * len(shown)}\r", nl=False, err=True)
 
+    def waiting(self, what: str, *, seconds: float) -> Iterator[None]:
+        """Look again every half second, until that many are over; a terminal shows how many."""
+        watched = not self.quiet and is_terminal(sys.stderr)
+        started, shown = monotonic(), ""
+        try:
+            while True:
+                yield
+                waited = monotonic() - started
+                if waited >= seconds:
+                    return
+                if watched and waited >= _PATIENCE_SECONDS:
+                    shown = f"waiting for {what}: {waited:.0f} s …"
+                    click.echo(f"\r{shown}", nl=False, err=True)
+                sleep(min(_LOOK_SECONDS, seconds - waited))
+        finally:
+            if shown:
+                click.echo(f"\r{' ' * len(shown)}\r", nl=False, err=True)
+
     def agrees(self, question: str) -> bool:
         """Ask for yes or no; no where nobody is there to answer, or wants to be asked."""
         asked = is_terminal(sys.stdin) and is_terminal(sys.stderr) and not self.quiet
@@ -79,6 +98,10 @@ class Terminal:
     def result(self, text: str) -> None:
         """A whole result, byte for byte: UTF-8, line breaks as they are."""
         _write(text.encode())
+
+    def raw(self, content: bytes) -> None:
+        """A result that need not be text."""
+        _write(content)
 
     def json(self, report: object) -> None:
         """A result for programs."""
@@ -107,10 +130,14 @@ class Destination:
             AlreadyExists: the file is there, and `--force` is not given.
             FileError: it cannot be written.
         """
+        self.put_bytes(text.encode(), terminal=terminal, mode=mode)
+
+    def put_bytes(self, content: bytes, *, terminal: Terminal, mode: int | None = None) -> None:
+        """Write a result that is not text, byte for byte; raises as `put`."""
         if self.path is None:
-            terminal.result(text)
+            terminal.raw(content)
         else:
-            put_file(Path(self.path), text, force=self.force, mode=mode)
+            _put_file(Path(self.path), content, force=self.force, mode=mode)
 
 
 def put_file(path: Path, text: str, *, force: bool, mode: int | None = None) -> None:
@@ -120,11 +147,15 @@ def put_file(path: Path, text: str, *, force: bool, mode: int | None = None) -> 
         AlreadyExists: the file is there.
         FileError: it cannot be written.
     """
+    _put_file(path, text.encode(), force=force, mode=mode)
+
+
+def _put_file(path: Path, content: bytes, *, force: bool, mode: int | None) -> None:
     if force:
-        files.write(path, text.encode(), mode=mode)
+        files.write(path, content, mode=mode)
         return
     try:
-        files.create(path, text.encode(), mode=mode)
+        files.create(path, content, mode=mode)
     except AlreadyExists:
         raise _existing(path) from None
 

@@ -71,6 +71,15 @@ class Recipients:
             )
         return Scope(given or self.scope or Scope.STRICT)
 
+    def check_fits(self, manifest: SealedSecret) -> None:
+        """Refuse a manifest that is not as the rule says.
+
+        Raises:
+            UsageError: its namespace or scope is another one.
+        """
+        self.namespace_or(manifest.metadata.namespace, by="the manifest")
+        self.scope_or(manifest.scope or Scope.STRICT, by="the manifest")
+
 
 def recipients_for(
     path: Path | None,
@@ -102,28 +111,29 @@ def recipients_for(
         ClusterError: the cluster cannot be asked.
     """
     file = like if path is None else path
-    known = repositories or Repositories()
-    repository = known.at(Path()) if file is None else known.of(file)
+    repository = _repository(repositories or Repositories(), file)
     if sealing_keys:
-        place = _place(repository, file)
-        keys = {key.id: key for key in read_sealing_keys(sealing_keys, now=now)}
-        to = _recipients(keys, list(map(short_id, keys)), place)
+        to = _named(sealing_keys, repository, file, now=now)
     elif repository is not None:
-        place = Place(repository, repository.required_placement(file))
-        to = _pinned(place, now=now)
+        to = _pinned(Place(repository, repository.required_placement(file)), now=now)
     else:
         to = _asked(cluster or Wish(), key_ids(manifest) if manifest else ())
     if manifest is not None:
-        to.namespace_or(manifest.metadata.namespace, by="the manifest")
-        to.scope_or(manifest.scope or Scope.STRICT, by="the manifest")
+        to.check_fits(manifest)
     return to
 
 
-def _place(repository: Repository | None, file: Path | None) -> Place | None:
+def _repository(known: Repositories, file: Path | None) -> Repository | None:
+    return known.at(Path()) if file is None else known.of(file)
+
+
+def _named(
+    files: Sequence[Path], repository: Repository | None, file: Path | None, *, now: datetime
+) -> Recipients:
     # Named keys need no configuration; where it does say something of the file, that holds.
-    if repository is None or file is None:
-        return None
-    return Place(repository, repository.placement(file))
+    place = Place(repository, repository.placement(file)) if repository and file else None
+    keys = {key.id: key for key in read_sealing_keys(files, now=now)}
+    return _recipients(keys, list(map(short_id, keys)), place)
 
 
 def _pinned(place: Place, *, now: datetime) -> Recipients:

@@ -23,7 +23,7 @@ from sealer.errors import UsageError
 
 @dataclass(frozen=True, slots=True)
 class Listed:
-    """One line of `sealer --help`. The module is `sealer.cli.NAME`, the attribute `command`."""
+    """One line of `sealer --help`. In module `sealer.cli.NAME`, `_` for `-`, it is `command`."""
 
     section: str
     summary: str
@@ -46,7 +46,13 @@ COMMANDS: Mapping[str, Listed] = MappingProxyType(
             "Repositories", "Say what is sealed to which keys, since when, and what is stale."
         ),
         "diff": Listed("Repositories", "Say what changed, by object and item; never a value."),
+        "exposure": Listed("Repositories", "A key leaked: list every value that it opens."),
         "keys": Listed("Keys", "Make, renew, back up, restore and revoke keys."),
+        "shared": Listed("Cluster", "Read, change and share secrets that have many readers."),
+        "registry-login": Listed(
+            "Cluster", "Log in to the registries whose pull secrets you may view."
+        ),
+        "registry-logout": Listed("Cluster", "Take those logins out again."),
         "install": Listed("Cluster", "Print what installs the controller."),
         "completion": Listed("This program", "Print the completion script of a shell."),
         "version": Listed("This program", "Print the version."),
@@ -77,7 +83,9 @@ class LazyGroup(click.Group):
         del ctx
         if cmd_name not in COMMANDS:
             return None
-        return cast("click.Command", import_module(f"sealer.cli.{cmd_name}").command)
+        return cast(
+            "click.Command", import_module(f"sealer.cli.{cmd_name.replace('-', '_')}").command
+        )
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]

@@ -23,6 +23,8 @@ from sealer.cli.repository import Repositories
 from sealer.cli.reseal_commit import Sorted, sort_for_commit
 from sealer.cli.resealers import Outcome, Resealer, of_clusters, of_keyring, reseal
 from sealer.errors import FileError, SealerError, UsageError
+from sealer.pinned_keys import short_id
+from sealer.resealing_text import Held
 from sealer.verification import finding_of
 
 _EXAMPLES = """\
@@ -55,6 +57,7 @@ class Arguments:
     cluster: str
     kubeconfig: Path | None
     context: str
+    revoked: bool
     dry_run: bool
     commit_: bool
     message: str
@@ -79,6 +82,7 @@ class _Run:
     resealers: Sequence[Resealer]
     outcomes: list[Outcome] = field(default_factory=list)
     failures: list[SealerError] = field(default_factory=list)
+    held: list[Held] = field(default_factory=list)
     total: int = 0
     theirs: int = 0
     note: str = ""
@@ -108,6 +112,11 @@ class _Run:
 @options.cluster
 @options.kubeconfig
 @options.context
+@click.option(
+    "--revoked",
+    is_flag=True,
+    help="Also what is under a revoked key; its values have to be rotated all the same.",
+)
 @click.option("--dry-run", is_flag=True, help="Say what would be done, and change nothing.")
 @commits.commit
 @commits.message
@@ -122,6 +131,10 @@ def command(arguments: Arguments, terminal: Terminal) -> int:
     shows only those lines. Without a keyring the controllers of the clusters have done the
     wrapping, and their offers are copied; that takes no right but reading. What cannot be resealed
     is named and left. Interrupted, it goes on where it was when it is run again.
+
+    Recovery keys that an object lacks are added: those of .sealer.yaml with a keyring, those that
+    the cluster has registered otherwise. What is under a revoked key is named and left, since a
+    reseal would hide that its value has to be rotated.
 
     What kubeseal sealed (SealedSecrets of sealed-secrets) is opened by whoever reseals it: here,
     with --private-key (PEM files, or key Secrets as `kubectl get secret -o yaml` prints them), or
@@ -146,6 +159,13 @@ def command(arguments: Arguments, terminal: Terminal) -> int:
     finally:
         for failure in run.failures:
             terminal.fail(failure)
+        for held in dict.fromkeys(run.held):
+            terminal.warn(_left(held))
+    _tell(run, arguments, terminal)
+    return max((failure.exit_code for failure in run.failures), default=0)
+
+
+def _tell(run: _Run, arguments: Arguments, terminal: Terminal) -> None:
     if arguments.output_format == "json":
         terminal.json(_report(run))
     elif arguments.dry_run:
@@ -155,7 +175,6 @@ def command(arguments: Arguments, terminal: Terminal) -> int:
         terminal.note(run.note)
     if run.theirs:
         terminal.note(_LEFT.format(count(run.theirs, "object")))
-    return max((failure.exit_code for failure in run.failures), default=0)
 
 
 def _private_keys(arguments: Arguments) -> Sequence[Path]:
@@ -243,7 +262,8 @@ def _reseal_and_commit(
     if found.earlier:
         before = f"{count(len(found.earlier), 'file')} of an earlier run"
         run.note = f"{run.note}; and {before}" if found.to_write else before
-    planned.conclude(paths, _deed(run, found), note=run.note, terminal=terminal)
+    with commits.watched(planned, paths, terminal):
+        planned.conclude(paths, _deed(run, found), note=run.note, terminal=terminal)
     run.note = ""
 
 
@@ -252,11 +272,12 @@ def _outcomes(arguments: Arguments, run: _Run, terminal: Terminal) -> Iterator[O
     inputs = read_inputs(arguments.names, mentioning="SealedSecret", terminal=terminal)
     for item in terminal.counted(inputs, "file"):
         try:
-            outcome = reseal(item, run.resealers, repositories)
+            outcome = reseal(item, run.resealers, repositories, revoked=arguments.revoked)
         except SealerError as error:
             run.failures.append(error)
             continue
         run.failures += outcome.failures
+        run.held += outcome.held
         run.total += len(outcome.objects)
         run.theirs += outcome.theirs
         yield outcome
@@ -295,8 +316,20 @@ def _report(run: _Run) -> dict[str, object]:
             for outcome in run.outcomes
             for name in outcome.changed
         ],
+        "held": [
+            {"file": held.place, "object": held.obj, "key": held.key, "items": list(held.items)}
+            for held in dict.fromkeys(run.held)
+        ],
         "failures": [asdict(finding_of(failure)) for failure in run.failures],
     }
+
+
+def _left(held: Held) -> str:
+    items = ", ".join(held.items)
+    return (
+        f"{held.place}: {held.obj}: left under revoked key {short_id(held.key)}: {items}; rotate "
+        "and seal anew, since a reseal would only hide it (--revoked reseals all the same)"
+    )
 
 
 def _summary(run: _Run, would: str) -> str:

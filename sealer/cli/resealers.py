@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
 from pathlib import Path
 
 from sealer import keyring_directory
@@ -11,9 +12,10 @@ from sealer.cli.connecting import Asked, Wish, clusters_to_ask, read_offers
 from sealer.cli.inputs import Input
 from sealer.cli.repository import Place, Repositories, Repository
 from sealer.errors import SealerError
+from sealer.keyring import KeyState
 from sealer.offers import KeyringOffers, Offers
 from sealer.pinned_keys import short_id
-from sealer.resealing_text import Resealed, reseal_source
+from sealer.resealing_text import Held, Resealed, reseal_source
 from sealer.sources import Source, describe
 
 
@@ -28,6 +30,7 @@ class Resealer:
     """
 
     offers: Offers
+    now: datetime
     cluster: str = ""
     warnings: tuple[str, ...] = ()
 
@@ -40,6 +43,18 @@ class Resealer:
         if not self.cluster or place is None or place.placement is None:
             return True
         return self.cluster in {cluster.name for cluster in place.placement.clusters}
+
+    def offers_for(self, place: Place | None) -> Offers:
+        """What it can give to a file; a keyring gives to the repository's recovery keys too."""
+        if place is None or place.placement is None or not isinstance(self.offers, KeyringOffers):
+            return self.offers
+        keys = place.repository.keys(place.placement)
+        pinned = [key.pinned for key in keys if not key.cluster]
+        return replace(
+            self.offers,
+            besides=tuple(key.key for key in pinned if key.is_usable(now=self.now)),
+            leaked=frozenset(key.key.id for key in pinned if key.state is KeyState.REVOKED),
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +96,11 @@ class Outcome:
         """How many objects are sealed to none of the resealers' keys."""
         return min(result.foreign for result in self.results)
 
+    @property
+    def held(self) -> tuple[Held, ...]:
+        """What was left under revoked keys."""
+        return tuple(held for result in self.results for held in result.held)
+
 
 def of_keyring(directory: Path, repository: Repository | None) -> Resealer:
     """A local keyring.
@@ -90,7 +110,8 @@ def of_keyring(directory: Path, repository: Repository | None) -> Resealer:
         FileError, InvalidKey: it cannot be read.
     """
     offers = KeyringOffers(keyring_directory.load_keys(directory))
-    return Resealer(offers, warnings=tuple(_outdated(repository, offers)))
+    now = datetime.now(UTC)
+    return Resealer(offers, now, warnings=tuple(_outdated(repository, offers)))
 
 
 def of_clusters(repository: Repository | None, wish: Wish) -> list[Resealer]:
@@ -104,35 +125,49 @@ def of_clusters(repository: Repository | None, wish: Wish) -> list[Resealer]:
     return [_of_cluster(repository, asked) for asked in clusters_to_ask(repository, wish)]
 
 
-def reseal(item: Input, resealers: Sequence[Resealer], repositories: Repositories) -> Outcome:
+def reseal(
+    item: Input, resealers: Sequence[Resealer], repositories: Repositories, *, revoked: bool
+) -> Outcome:
     """Reseal a file with everybody who is asked about it.
+
+    Args:
+        item: the file.
+        resealers: everybody.
+        repositories: where configurations are found.
+        revoked: whether what is under revoked keys is resealed as well.
 
     Raises:
         InvalidManifest: the file is neither YAML nor JSON.
         InvalidConfig, Refused, FileError: its configuration cannot be read.
     """
     place = repositories.place(item.path)
-    source = item.parse()
+    source, text = item.parse(), item.text
     objects = [describe(at.value) for at in source.objects() if at.is_sealed()]
     results = []
     for resealer in resealers:
         if not resealer.is_for(place):
             total = len(objects)
-            results.append(Resealed(source.text, (), total, (), total))
+            results.append(Resealed(text, (), total, (), total))
             continue
-        result = reseal_source(source, resealer.offers, namespace=place.namespace if place else "")
-        if result.changed:
-            source = Source.read(item.name, result.text)
+        if text != source.text:
+            source = Source.read(item.name, text)
+        result = reseal_source(
+            source,
+            resealer.offers_for(place),
+            namespace=place.namespace if place else "",
+            revoked=revoked,
+        )
+        text = result.text
         results.append(result)
     names = tuple(text.partition(" ")[2] for text in objects)
     theirs = sum(at.is_bitnami() for at in source.objects())
-    return Outcome(item, source.text, names, theirs, tuple(results))
+    return Outcome(item, text, names, theirs, tuple(results))
 
 
 def _of_cluster(repository: Repository | None, asked: Asked) -> Resealer:
     offers = read_offers(asked.cluster)
     name = asked.name if asked.configured else ""
-    return Resealer(offers, name, tuple(_outdated(repository, offers)))
+    return Resealer(offers, datetime.now(UTC), name, tuple(_outdated(repository, offers)))
 
 
 def _outdated(repository: Repository | None, offers: Offers) -> Iterator[str]:

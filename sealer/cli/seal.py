@@ -372,4 +372,5 @@ def _tell(done: Sequence[_Sealed], planned: PlannedCommit | None, terminal: Term
     what = names[0] if len(names) == 1 else count(len(names), "secret")
     deed = Deed(command="seal", summary=f"seal {what}", details=notes)
     paths = list(dict.fromkeys(sealed.path for sealed in done))
-    commits.tell(planned, paths, deed, note=last, terminal=terminal)
+    with commits.watched(planned, paths, terminal):
+        commits.tell(planned, paths, deed, note=last, terminal=terminal)

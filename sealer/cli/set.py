@@ -97,14 +97,15 @@ def command(arguments: Arguments, terminal: Terminal) -> None:
     values = sources.read(about=target.about, terminal=terminal)
     text = job.with_values(values)
     job.warn(terminal)
-    target.put(text, terminal)
     items = ", ".join(values)
     deed = Deed(
         command="set",
         summary=f"set {items} of {target.about}",
         details=[f"{target.item.name}: sealed to {job.to}"],
     )
-    target.tell([f"{items} sealed to {job.to}"], planned, deed, terminal)
+    with target.watched(text, planned, terminal):
+        target.put(text, terminal)
+        target.tell([f"{items} sealed to {job.to}"], planned, deed, terminal)
 
 
 @dataclass(frozen=True, slots=True)

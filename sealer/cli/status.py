@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -9,14 +10,17 @@ from pathlib import Path
 import click
 
 from sealer.cli import options, private_keys
-from sealer.cli.connecting import Wish, clusters_to_ask
+from sealer.cli.connecting import Asked, Wish, clusters_to_ask
 from sealer.cli.inputs import read_inputs
 from sealer.cli.known_keys import KnownKeys
 from sealer.cli.output import Terminal
 from sealer.cli.repository import Repositories
-from sealer.gathering import gather
+from sealer.errors import ClusterError
+from sealer.gathering import Gathered, gather
 from sealer.inventory import Inventory, Knowledge, joined, take_stock
 from sealer.inventory_text import HEADER, rows, summary, to_json
+from sealer.live import remembered_exposure
+from sealer.manifests.models import qualified
 
 _EXAMPLES = """\
 sealer status
@@ -69,9 +73,11 @@ def command(arguments: Arguments, terminal: Terminal) -> int:
 
     Lists every SealedSecret in the YAML and JSON files below the paths (default: here). Which keys
     are the newest is known from .sealer.yaml and the keys that are pinned there, from --keyring,
-    and with --live from the clusters; of other keys nothing is said. Nothing is opened. What
-    kubeseal sealed names no key: it stands there with the known keys that had been made when it was
-    committed, as candidates; --private-key (PEM files or key Secrets) tells which one it is.
+    and with --live from the clusters; of other keys nothing is said. What a revoked key opens is
+    exposed: rotate it. Recovery keys that an object lacks are named. Nothing is opened.
+
+    What kubeseal sealed names no key: it stands there with the known keys that had been made when
+    it was committed, as candidates; --private-key (PEM files or key Secrets) tells which it is.
     """
     inventory = _take(arguments, terminal)
     due = [one for one in inventory.objects if one.is_stale or one.is_unknown]
@@ -97,15 +103,16 @@ def _take(arguments: Arguments, terminal: Terminal) -> Inventory:
     inputs = read_inputs(paths, mentioning="SealedSecret", terminal=terminal)
     found = list(terminal.counted(inputs, "file"))
     places = {item.name: repositories.place(item.path) for item in found}
-    known = KnownKeys()
+    known, asked = KnownKeys(), []
     for place in places.values():
         if place is not None:
             known.add_pinned(place.repository)
     if arguments.keyring is not None:
         known.add_keyring(arguments.keyring)
     if arguments.live:
-        for asked in clusters_to_ask(repositories.near(paths[0]), arguments.wish):
-            known.add_cluster(asked)
+        asked = clusters_to_ask(repositories.near(paths[0]), arguments.wish)
+        for one in asked:
+            known.add_cluster(one)
     for line in known.outdated():
         terminal.warn(line)
     gathered = gather(
@@ -117,6 +124,7 @@ def _take(arguments: Arguments, terminal: Terminal) -> Inventory:
         Knowledge(
             keys=known.by_id,
             wanted={name: known.wanted(place) for name, place in places.items()},
+            remembered=_remembered(gathered, asked, terminal),
         ),
         now=datetime.now(UTC),
     )
@@ -126,3 +134,19 @@ def _take(arguments: Arguments, terminal: Terminal) -> Inventory:
 
     keys = private_keys.read_files(arguments.private_keys, terminal=terminal)
     return joined(own, bitnami_stock.take(found, places, keys))
+
+
+def _remembered(
+    gathered: Gathered, asked: Iterable[Asked], terminal: Terminal
+) -> dict[str, dict[str, str]]:
+    """What clusters remember of entries that were resealed away from a revoked key."""
+    found: dict[str, dict[str, str]] = {}
+    for one in asked:
+        try:
+            for placed in gathered.objects:
+                metadata = placed.sealed.metadata
+                live = one.cluster.sealed_secret(metadata.namespace, metadata.name)
+                found.setdefault(qualified(metadata), {}).update(remembered_exposure(live))
+        except ClusterError as error:
+            terminal.warn(f"{one.name}: what is exposed there is not known: {error}")
+    return found

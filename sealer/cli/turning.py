@@ -210,7 +210,8 @@ def _write_and_commit(state: _Run) -> None:
         raise
     for line in state.all_lines:
         state.terminal.note(line)
-    commits.tell(planned, state.paths, state.deed, note=state.summary, terminal=state.terminal)
+    with commits.watched(planned, state.paths, state.terminal):
+        commits.tell(planned, state.paths, state.deed, note=state.summary, terminal=state.terminal)
 
 
 def _put(item: Input, turned: Turned, terminal: Terminal) -> None:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import re
-import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -17,9 +15,9 @@ from sealer.cli.backup_opening import BackupKeys, backup_keys, open_backup
 from sealer.cli.inputs import read_inputs
 from sealer.cli.output import Destination, Terminal
 from sealer.cli.private_keys import PrivateKeys, read_keyring_or_files
-from sealer.errors import InvalidManifest, Refused, SealerError, UsageError
+from sealer.cli.shell_variables import variable_lines
+from sealer.errors import InvalidManifest, SealerError, UsageError
 from sealer.manifests.documents import Data
-from sealer.manifests.models import Secret
 from sealer.opening import Opened, unseal
 from sealer.sealing_text import values_text
 from sealer.sources import Found, describe
@@ -31,7 +29,6 @@ sealer unseal --keyring keyring -o env -w .env db.yaml
 sealer unseal --backup backup.age db.yaml
 sealer unseal --private-key sealed-secrets-keys.yaml kubeseal.yaml
 """
-_VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,7 +89,7 @@ def command(arguments: Arguments, terminal: Terminal) -> None:
     if not opened:
         raise InvalidManifest("there is no SealedSecret here", file=", ".join(names) or "<stdin>")
     if arguments.output_format == "env":
-        text = _environment([item.secret for item in opened])
+        text = variable_lines([item.secret for item in opened])
     else:
         text = values_text(_values(opened), arguments.output_format)
     destination = Destination(arguments.destination, arguments.force)
@@ -157,26 +154,3 @@ def _values(opened: Sequence[Opened]) -> list[Data]:
         )
         if manifest is not None
     ]
-
-
-def _environment(secrets: Sequence[Secret]) -> str:
-    """Lines that a shell reads as these values and nothing else."""
-    lines: dict[str, str] = {}
-    for secret in secrets:
-        for key, value in secret.data.items():
-            if not _VARIABLE.fullmatch(key):
-                raise _no_variable("is no name for a shell variable", secret, key)
-            if key in lines:
-                raise _no_variable("stands in two of these objects", secret, key)
-            try:
-                text = value.decode()
-            except UnicodeDecodeError:
-                raise _no_variable("has a value that is not UTF-8 text", secret, key) from None
-            if "\0" in text:
-                raise _no_variable("has a value with a zero byte", secret, key)
-            lines[key] = f"{key}={shlex.quote(text)}\n"
-    return "".join(lines.values())
-
-
-def _no_variable(reason: str, secret: Secret, key: str) -> Refused:
-    return Refused(reason, obj=str(secret), key=key, hint="use -o yaml or -o json")

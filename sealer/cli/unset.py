@@ -53,10 +53,11 @@ def command(arguments: Arguments, terminal: Terminal) -> None:
     text, users = _bitnami(target, arguments) if target.at.is_bitnami() else _own(target, arguments)
     for user, key in users:
         terminal.warn(f"template {user} still uses {key}: nothing opens until it is mended")
-    target.put(text, terminal)
     did = f"{', '.join(arguments.keys)} removed from {target.about}"
     deed = Deed(command="unset", summary=did, details=[target.item.name])
-    target.tell([did], planned, deed, terminal)
+    with target.watched(text, planned, terminal):
+        target.put(text, terminal)
+        target.tell([did], planned, deed, terminal)
 
 
 _Users = Sequence[tuple[str, str]]

@@ -23,7 +23,7 @@ from sealer.cli.private_keys import PrivateKeys, read_keyring_or_files
 from sealer.cli.repository import Repositories, shown
 from sealer.errors import InvalidManifest, SealerError, UsageError
 from sealer.kustomize import find_copies, find_renamed
-from sealer.pinned_keys import short_id
+from sealer.pinned_keys import PinnedKey, short_id
 from sealer.verification import (
     Checked,
     Checks,
@@ -124,13 +124,9 @@ def _check(arguments: Arguments, terminal: Terminal) -> Report:
         unwrappers=keys.unwrappers if arguments.keyring or keys.unwrappers else None,
         sealing_keys={pinned.key.id: short_id(pinned.key.id) for _, pinned in public},
     )
-    findings = []
-    for path, pinned in public:
-        try:
-            pinned.check_usable(now=datetime.now(UTC))
-        except SealerError as error:
-            findings.append(finding_of(error.at(file=str(path))))
-    expected = Expectations(base, Repositories(), now=datetime.now(UTC))
+    now = datetime.now(UTC)
+    findings = list(_unusable(public, now=now))
+    expected = Expectations(base, Repositories(), now=now)
     checked: list[Checked] = []
     theirs: list[Checked] = []
     files = 0
@@ -156,6 +152,14 @@ def _check(arguments: Arguments, terminal: Terminal) -> Report:
     if arguments.live:
         findings += _ask(arguments, expected.repositories, every)
     return Report(files, every, findings)
+
+
+def _unusable(public: Iterable[tuple[Path, PinnedKey]], *, now: datetime) -> Iterator[Finding]:
+    for path, pinned in public:
+        try:
+            pinned.check_usable(now=now)
+        except SealerError as error:
+            yield finding_of(error.at(file=str(path)))
 
 
 def _sort(

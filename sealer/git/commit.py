@@ -21,6 +21,9 @@ from sealer.errors import AlreadyExists, GitError, Refused, SealerError, UsageEr
 from sealer.git import commands, standing
 from sealer.git.worktree import Worktree
 
+UNCOMMITTED = "has changes that are not committed, and they would go along"
+"""Said of a file; the only refusal after which somebody wants to know what the changes are."""
+
 _SAID_LINES = 40
 """Of what hooks say, the last lines; the reason stands at the end."""
 _HEADS = {
@@ -78,9 +81,9 @@ def check_files(
     staged = standing.staged(worktree.root, names).keys()
     if taken := sorted(staged) if modified else sorted({*changed, *staged}):
         raise Refused(
-            "has changes that are not committed, and they would go along",
+            UNCOMMITTED,
             file=taken[0],
-            hint="commit or stash them first, or leave out --commit",
+            hint="commit them (`git commit FILE`) or stash them first, or leave out --commit",
         )
 
 

@@ -130,6 +130,17 @@ class History:
             raise UsageError(f"there is no revision {revision!r}")
         return Version(Place.COMMIT, found)
 
+    def branches(self) -> Iterator[tuple[str, Version]]:
+        """The branches of this and other repositories by name, those that are as HEAD left out."""
+        known = {standing.head(self._root)}
+        form = "--format=%(objectname)%00%(refname:short)%00%(symref)"
+        answer = commands.run(self._root, "for-each-ref", form, "refs/heads", "refs/remotes")
+        for line in os.fsdecode(answer).splitlines():
+            commit, name, elsewhere = line.split("\0")
+            if commit not in known and not elsewhere:
+                known.add(commit)
+                yield _shown(name), Version(Place.COMMIT, commit)
+
     def span(self, text: str = "", *, staged: bool = False) -> tuple[Version, Version]:
         """The two versions that an argument of a diff means, as `git diff` takes it.
 

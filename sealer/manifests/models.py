@@ -107,6 +107,7 @@ class SharedSecret:
     description: str = ""
     secret_name: str = ""
     access: tuple[AccessRule, ...] = ()
+    when_unsynced: str = ""
 
     def __str__(self) -> str:
         return f"SharedSecret {qualified(self.metadata)}"
@@ -133,6 +134,7 @@ class SharedSecret:
                 description=spec.optional_text("description") or "",
                 secret_name=spec.optional_text("secretName") or "",
                 access=tuple(AccessRule.read(rule) for rule in spec.entries("access")),
+                when_unsynced=spec.optional_text("whenUnsynced") or "",
             )
             spec.finish()
             fields.mapping("status").ignore_rest()
@@ -152,6 +154,7 @@ class SharedSecret:
                 description=self.description or None,
                 secretName=self.secret_name or None,
                 access=[rule.to_manifest() for rule in self.access],
+                whenUnsynced=self.when_unsynced or None,
             ),
         }
 
@@ -217,6 +220,7 @@ class Template:
     display_name: str | None = None
     description: str | None = None
     access: tuple[AccessRule, ...] = ()
+    when_unsynced: str | None = None
 
     @classmethod
     def read(cls, fields: Fields) -> Template:
@@ -232,6 +236,7 @@ class Template:
             display_name=fields.optional_text("displayName"),
             description=fields.optional_text("description"),
             access=tuple(AccessRule.read(rule) for rule in fields.entries("access")),
+            when_unsynced=fields.optional_text("whenUnsynced"),
         )
         metadata.finish()
         fields.finish()
@@ -246,6 +251,7 @@ class Template:
             displayName=self.display_name,
             description=self.description,
             access=[rule.to_manifest() for rule in self.access],
+            whenUnsynced=self.when_unsynced,
             metadata=_compact(labels=dict(self.labels), annotations=dict(self.annotations)),
             data=dict(self.data),
         )

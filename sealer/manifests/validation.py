@@ -28,9 +28,10 @@ MAX_LABELS = 1024
 MAX_ANNOTATIONS = 4096
 MAX_DISPLAY_NAME = 256
 MAX_DESCRIPTION = 4096
-MAX_ACCESS_RULES = 256
-MAX_READERS = 256
-"""The bounds of schemas/crds, in entries and characters; Kubernetes itself has none for these."""
+MAX_ACCESS_RULES = 64
+MAX_READERS = 64
+"""The bounds of schemas/crds, in entries and characters; Kubernetes itself has none for these. For
+access: what the API server's budget for CEL allows to be checked, and what fits into a status."""
 MAX_SEALED_BYTES = 1_468_006
 """1.4 MiB of compact JSON: etcd refuses values over 1.5 MiB (its --max-request-bytes), and the API
 server adds managedFields and status to what it is sent."""
@@ -39,14 +40,20 @@ KINDS = ("Secret", "SharedSecret")
 """What a SealedSecret may become."""
 VERBS = ("view", "update", "sync", "delete", "*")
 """What an access rule may grant; `*` is all of them."""
+WHEN_UNSYNCED = ("keep", "delete")
+"""What may become of a synced Secret that no longer asks for it, or whose SharedSecret is gone."""
 SYSTEM_PREFIX = "system:"
 """Kubernetes keeps it for its own users and groups; `system:authenticated` would be everybody."""
+_SERVICE_ACCOUNT = re.compile(
+    r"system:serviceaccount:[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?:[a-z0-9]([-a-z0-9.]*[a-z0-9])?"
+)
 
 _KEY = "the controller would take it for one of its key Secrets"
 _SYNC = "it marks the target of a sync, and sync and sealing would overwrite each other"
 RESERVED_METADATA: Mapping[str, str] = MappingProxyType(
     {
         "sealer.dev/unsealing-key": _KEY,
+        "sealer.dev/unsealing-key-backup": "the controller would take it for the copy of a key",
         "sealer.dev/sealing-key": _KEY,
         "sealedsecrets.bitnami.com/sealed-secrets-key": _KEY,
         "sealer.dev/cluster": "it would register a cluster",
@@ -255,6 +262,7 @@ def _check_annotations(annotations: Mapping[str, str], path: str) -> None:
 def _check_shared(template: Template, path: str) -> None:
     texts = {"displayName": template.display_name, "description": template.description}
     present = [name for name, text in texts.items() if text is not None]
+    present += ["whenUnsynced"] if template.when_unsynced is not None else []
     present += ["access"] if template.access else []
     if present and template.kind != "SharedSecret":
         raise InvalidManifest(
@@ -265,30 +273,54 @@ def _check_shared(template: Template, path: str) -> None:
     for (name, text), most in zip(texts.items(), (MAX_DISPLAY_NAME, MAX_DESCRIPTION), strict=True):
         _size(text or "", f"{path}.{name}")
         _check_length(text or "", most, f"{path}.{name}", "characters")
-    _check_access(template.access, f"{path}.access")
+    if template.when_unsynced not in (None, *WHEN_UNSYNCED):
+        raise InvalidManifest(
+            f"must be one of {', '.join(WHEN_UNSYNCED)}", key=f"{path}.whenUnsynced"
+        )
+    check_access(template.access, field=f"{path}.access")
 
 
-def _check_access(rules: tuple[AccessRule, ...], path: str) -> None:
-    _check_length(rules, MAX_ACCESS_RULES, path, "rules")
+def check_access(rules: tuple[AccessRule, ...], *, field: str) -> None:
+    """Check an access list as schemas/crds does.
+
+    Args:
+        rules: the list.
+        field: where it stands, for messages.
+
+    Raises:
+        InvalidManifest: it grants something unknown, to nobody or to names of Kubernetes' own, or
+            is longer than fits.
+    """
+    _check_length(rules, MAX_ACCESS_RULES, field, "rules")
     uses = Counter(rule.name for rule in rules)
     for index, rule in enumerate(rules):
-        at = f"{path}[{index}]"
+        at = f"{field}[{index}]"
         _check_length(rule.users, MAX_READERS, f"{at}.users", "users")
         _check_length(rule.teams, MAX_READERS, f"{at}.teams", "teams")
         for where, text in _rule_texts(rule):
             if not text:
                 raise InvalidManifest("must not be empty", key=f"{at}.{where}")
             _size(text, f"{at}.{where}")
-            if not where.startswith("name") and text.startswith(SYSTEM_PREFIX):
-                raise InvalidManifest(
-                    f"names that begin with {SYSTEM_PREFIX} are Kubernetes' own",
-                    key=f"{at}.{where}",
-                    hint="name people and teams as your identity provider does",
-                )
+            _check_not_of_the_system(where, text, f"{at}.{where}")
+        if not rule.users and not rule.teams:
+            raise InvalidManifest("names nobody: users or teams are needed", key=at)
         if uses[rule.name] > 1:
             raise InvalidManifest("two rules have this name", key=f"{at}.name")
         if not rule.verbs or not set(rule.verbs) <= set(VERBS):
             raise InvalidManifest(f"must be one or more of {', '.join(VERBS)}", key=f"{at}.verbs")
+
+
+def _check_not_of_the_system(where: str, text: str, path: str) -> None:
+    if where == "name" or not text.startswith(SYSTEM_PREFIX):
+        return
+    if where.startswith("users") and _SERVICE_ACCOUNT.fullmatch(text):
+        return
+    raise InvalidManifest(
+        f"names that begin with {SYSTEM_PREFIX} are Kubernetes' own",
+        key=path,
+        hint="name people and teams as your identity provider does; of the others only users of "
+        "the form system:serviceaccount:NAMESPACE:NAME",
+    )
 
 
 def _check_length(value: Sized, most: int, path: str, what: str) -> None:

@@ -1,4 +1,4 @@
-"""Measure, and print the table: `python -m tests.bench [--objects N] [--rounds N]`."""
+"""Measure, and print tables: `python -m tests.bench [controller|repository]…`, or everything."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tests.bench import controller
+from tests.bench import controller, repository, table
+from tests.bench.measuring import best
 from tests.cluster.harness.api_server import Programs, running_api_server
 from tests.cluster.installing import apply_stream
 from tests.cluster.running import GROUP, cluster_key, running_controller
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from tests.bench.measuring import Result
     from tests.cluster.harness.api_server import ApiServer
 
+_PARTS = ("controller", "repository")
 _COUNTED = 50
 """Objects in the run in which requests are counted."""
 
@@ -27,20 +29,40 @@ def main() -> None:
     options = _options()
     programs = Programs(*(require_program(n) for n in ("etcd", "kube-apiserver", "kubectl")))
     with tempfile.TemporaryDirectory() as folder:
-        place = Path(folder) / "audited"
-        place.mkdir()
-        with running_api_server(place, programs) as api:
-            apply_stream(api)
-            asked = controller.requests_per_object(api, "counted", _COUNTED)
-        place = Path(folder) / "measured"
-        place.mkdir()
-        with running_api_server(place, programs, audited=False) as api:
-            apply_stream(api)
-            results = _measure(api, options.objects, options.rounds)
-            if not options.only_ours:
-                _clear(api)
-                results.append(controller.sealed_secrets(api, "theirs", options.objects))
+        if "controller" in options.parts:
+            _controller(Path(folder), programs, options)
+        if "repository" in options.parts:
+            _repository(Path(folder), programs, options)
+
+
+def _controller(folder: Path, programs: Programs, options: argparse.Namespace) -> None:
+    place = folder / "audited"
+    place.mkdir()
+    with running_api_server(place, programs) as api:
+        apply_stream(api)
+        asked = controller.requests_per_object(api, "counted", _COUNTED)
+    place = folder / "measured"
+    place.mkdir()
+    with running_api_server(place, programs, audited=False) as api:
+        apply_stream(api)
+        results = _measure(api, options.objects, options.rounds)
+        if not options.only_ours:
+            _clear(api)
+            results.append(controller.sealed_secrets(api, "theirs", options.objects))
     _print(results, asked)
+
+
+def _repository(folder: Path, programs: Programs, options: argparse.Namespace) -> None:
+    place, work = folder / "served", folder / "repositories"
+    place.mkdir()
+    work.mkdir()
+    sample = 0 if options.only_ours else options.sample
+    with running_api_server(place, programs, audited=False) as api:
+        apply_stream(api)
+        for line in repository.report(
+            api, work, files=options.files, sample=sample, rounds=options.rounds
+        ):
+            _out(line)
 
 
 def _measure(api: ApiServer, objects: int, rounds: int) -> list[Result]:
@@ -57,7 +79,7 @@ def _measure(api: ApiServer, objects: int, rounds: int) -> list[Result]:
         _say(f"bare {bare[-1].seconds:.2f} s, sealer {ours[-1].seconds:.2f} s")
         if number < rounds - 1:
             _clear(api)
-    return [controller.best(bare), controller.best(ours), controller.restart(api)]
+    return [best(bare), best(ours), controller.restart(api)]
 
 
 def _clear(api: ApiServer) -> None:
@@ -68,14 +90,8 @@ def _clear(api: ApiServer) -> None:
 
 
 def _print(results: list[Result], asked: dict[str, float]) -> None:
-    floor = results[0]
-    _out(f"{'':36}{'objects':>8}{'seconds':>9}{'a second':>10}{'of bare':>9}{'cpu s':>8}{'MiB':>6}")
-    for each in results:
-        ratio = each.seconds / each.objects / (floor.seconds / floor.objects)
-        _out(
-            f"{each.name:36}{each.objects:>8}{each.seconds:>9.2f}{each.rate:>10.0f}"
-            f"{ratio:>8.2f}x{each.processor:>8.2f}{each.memory:>6.0f}"
-        )
+    for line in table.lines(results, floor=results[0]):
+        _out(line)
     _out("requests for one new object: " + ", ".join(f"{n:g} {what}" for what, n in asked.items()))
     named = {each.name: each for each in results}
     if theirs := named.get("sealed-secrets"):
@@ -85,10 +101,17 @@ def _print(results: list[Result], asked: dict[str, float]) -> None:
 
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m tests.bench", description=__doc__)
-    parser.add_argument("--objects", type=int, default=1000)
+    parser.add_argument("parts", nargs="*", metavar="PART", help=f"any of {', '.join(_PARTS)}")
+    parser.add_argument("--objects", type=int, default=1000, help="of the controller (1000)")
+    parser.add_argument("--files", type=int, default=2000, help="in the repository (2000)")
+    parser.add_argument("--sample", type=int, default=100, help="files for kubeseal (100)")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--only-ours", action="store_true", help="leave sealed-secrets out")
-    return parser.parse_args()
+    options = parser.parse_args()
+    options.parts = options.parts or list(_PARTS)
+    if unknown := set(options.parts) - set(_PARTS):
+        parser.error(f"there is no part {', '.join(sorted(unknown))}")
+    return options
 
 
 def _say(line: str) -> None:
@@ -97,6 +120,7 @@ def _say(line: str) -> None:
 
 def _out(line: str) -> None:
     sys.stdout.write(f"{line}\n")
+    sys.stdout.flush()
 
 
 if __name__ == "__main__":

@@ -11,7 +11,6 @@ import base64
 import json
 import time
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sealer.crypto.scope import Scope
@@ -23,6 +22,7 @@ from tests.bench.measuring import (
     Stopwatch,
     create_all,
     for_all,
+    last_child,
     peak_mebibytes,
     processor_seconds,
     with_api,
@@ -144,7 +144,7 @@ def sealed_secrets(api: ApiServer, namespace: str, objects: int) -> Result:
             return await waiting
 
         seconds = asyncio.run(with_api(api.admin, work))
-        pid = _last_child(theirs.server.pid)
+        pid = last_child(theirs.server.pid)
         used, memory = processor_seconds(pid), peak_mebibytes(pid)
     return Result(
         name="sealed-secrets", objects=objects, seconds=seconds, processor=used, memory=memory
@@ -161,11 +161,6 @@ def requests_per_object(api: ApiServer, namespace: str, objects: int) -> dict[st
         what = f"{request.verb} {request.resource}"
         asked[what] = asked.get(what, 0) + 1 / objects
     return asked
-
-
-def best(results: list[Result]) -> Result:
-    """The quickest run: what else the machine does can only make one slower."""
-    return min(results, key=lambda result: result.seconds)
 
 
 def _sealed(key: SealingKey, namespace: str, number: int) -> Object:
@@ -216,9 +211,3 @@ def _check_open(api: ApiServer, namespace: str, objects: int) -> None:
     secrets = api.request("GET", f"/api/v1/namespaces/{namespace}/secrets").body["items"]
     assert len(secrets) == objects
     assert _count_open(api, namespace) == objects
-
-
-def _last_child(pid: int) -> int:
-    """The program itself, at the end of a chain of those that start it."""
-    children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
-    return _last_child(int(children[0])) if children else pid

@@ -1,9 +1,11 @@
-"""What is measured: time from the first write to the last, processor time, memory, requests."""
+"""What is measured: the time of controllers and of commands, processor time, memory."""
 
 from __future__ import annotations
 
 import asyncio
 import os
+import subprocess
+import tempfile
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,7 +15,7 @@ from controller.apiserver import METADATA, ApiServer
 from controller.connection import from_kubeconfig
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+    from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
 
 IN_FLIGHT = 32
 _SILENCE_SECONDS = 120.0
@@ -26,9 +28,10 @@ class Result:
     """One run over a number of objects.
 
     Attributes:
-        seconds: from the first write that was seen to the last.
+        seconds: of a controller from the first write that was seen to the last, of a command from
+            its start to its end.
         processor: seconds of processor time that the program took, its start included.
-        memory: the most that it held, MiB.
+        memory: the most that it held, MiB; 0 where that was not measured.
     """
 
     name: str
@@ -41,6 +44,44 @@ class Result:
     def rate(self) -> float:
         """Objects a second."""
         return self.objects / self.seconds
+
+
+def best(results: Sequence[Result]) -> Result:
+    """The quickest run: what else the machine does can only make one slower."""
+    return min(results, key=lambda result: result.seconds)
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """A command that has come to its end: as in `Result`, and what it printed."""
+
+    seconds: float
+    processor: float
+    said: str
+
+    def result(self, name: str, *, objects: int) -> Result:
+        """What it took, for a table."""
+        return Result(name=name, objects=objects, seconds=self.seconds, processor=self.processor)
+
+
+def run(command: Sequence[str | Path], *, cwd: Path, env: Mapping[str, str]) -> Ended:
+    """Run a command, all that it starts included.
+
+    Raises:
+        AssertionError: it failed; with what it printed.
+    """
+    with tempfile.TemporaryFile() as printed:
+        began = time.perf_counter()
+        process = subprocess.Popen(
+            command, cwd=cwd, env=dict(env), stdout=printed, stderr=subprocess.STDOUT
+        )
+        _, status, usage = os.wait4(process.pid, 0)
+        seconds = time.perf_counter() - began
+        process.returncode = os.waitstatus_to_exitcode(status)
+        printed.seek(0)
+        said = printed.read().decode()
+    assert process.returncode == 0, said
+    return Ended(seconds, usage.ru_utime + usage.ru_stime, said)
 
 
 async def for_all(items: Iterable[Any], work: Callable[[Any], Awaitable[None]]) -> None:
@@ -114,6 +155,12 @@ def processor_seconds(pid: int) -> float:
     """Processor time that a process has taken."""
     fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def last_child(pid: int) -> int:
+    """The program itself, at the end of a chain of those that start it."""
+    children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+    return last_child(int(children[0])) if children else pid
 
 
 def peak_mebibytes(pid: int) -> float:

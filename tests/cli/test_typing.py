@@ -26,6 +26,14 @@ touch "$(dirname "$1")/.swap"
 """
 
 
+_CONFIG = """\
+apiVersion: sealer.dev/v1alpha1
+kind: Config
+clusters: {prod: {sealingKey: keys/new.pem}}
+rules: [{path: "apps/**", clusters: [prod], namespace: bookshop}]
+"""
+
+
 @pytest.fixture
 def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(tmp_path)
@@ -108,6 +116,23 @@ def test_passwords_are_asked_for_when_creating(place: Path) -> None:
     user.type(f"{_TYPED}\n", after="first for shop/db: ")
     assert user.leave() == 0
     assert _values(place) == {"first": _TYPED.encode()}
+
+
+@pytest.mark.parametrize(
+    ("kind", "asked"),
+    [
+        (["generic", "db", "--prompt", "first"], "first for bookshop/db: "),
+        (["basic-auth", "db", "--username", "me"], "password for bookshop/db: "),
+    ],
+)
+def test_the_question_names_the_namespace_that_a_rule_gives(
+    place: Path, kind: list[str], asked: str
+) -> None:
+    (place / ".sealer.yaml").write_text(_CONFIG)
+    user = TypingUser(["create", *kind, "-w", "apps/db.yaml"], cwd=place)
+    user.type(f"{_TYPED}\n", after=asked)
+    assert user.leave() == 0
+    assert "namespace: bookshop" in (place / "apps/db.yaml").read_text()
 
 
 def test_the_form_is_private_and_gone_with_all_that_the_editor_put_beside_it(place: Path) -> None:

@@ -119,7 +119,12 @@ def sealing_key(name: str = KEY_ID) -> Object:
         "apiVersion": "sealer.dev/v1alpha1",
         "kind": "SealingKey",
         "metadata": {"name": name},
-        "spec": {"format": "v1", "publicKey": PUBLIC_KEY, "role": "Cluster"},
+        "spec": {
+            "format": "v1",
+            "publicKey": PUBLIC_KEY,
+            "role": "Cluster",
+            "decidedBy": "admin",  # where sealer is installed, whoever decides has to say so
+        },
     }
 
 

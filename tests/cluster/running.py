@@ -320,6 +320,13 @@ def key_secret(key: UnsealingKey, *, ordinal: int, state: str) -> Object:
     }
 
 
+def newer_key_secret(api: ApiServer, key: UnsealingKey) -> Object:
+    """Return a key Secret that makes a key the newest; ordinals of lost keys are not used again."""
+    items = api.request("GET", f"{GROUP}/sealingkeys").body["items"]
+    said = (item.get("status", {}).get("ordinal", 0) for item in items)
+    return key_secret(key, ordinal=max([0, *said]) + 10, state="Active")
+
+
 def sealing_key(public: SealingKey, *, name: str = "") -> Object:
     """Return a SealingKey of role Cluster."""
     return {
@@ -334,8 +341,16 @@ def cluster_key(api: ApiServer) -> SealingKey:
     """Wait for the cluster's newest key and return it."""
 
     def newest() -> SealingKey:
-        items = api.request("GET", f"{GROUP}/sealingkeys").body["items"]
-        active = [item for item in items if item.get("status", {}).get("state") == "Active"]
+        answer = api.request("GET", f"{GROUP}/sealingkeys")
+        assert answer.status == 200, answer.body  # while the API server starts
+        own = [item for item in answer.body["items"] if item["spec"]["role"] == "Cluster"]
+        secrets = {item["metadata"]["name"] for item in api.request("GET", SECRETS).body["items"]}
+        active = [
+            item
+            for item in own
+            if item.get("status", {}).get("state") == "Active"
+            and f"unsealing-key-{item['status']['ordinal']}" in secrets  # else it is lost
+        ]
         assert active, "no active SealingKey"
         chosen = max(active, key=lambda item: item["status"]["ordinal"])
         return SealingKey.from_pem(chosen["spec"]["publicKey"])

@@ -15,7 +15,7 @@ from sealer.crypto.keys import SealingKey, UnsealingKey
 from sealer.manifests.documents import dump
 from tests.cluster.harness.processes import eventually
 from tests.cluster.installing import ROOT
-from tests.cluster.running import SECRETS, Namespace, cluster_key, key_secret
+from tests.cluster.running import SECRETS, Namespace, cluster_key, newer_key_secret
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -67,11 +67,11 @@ def newer(shop: Namespace) -> Iterator[UnsealingKey]:
     """A key that is newer than the cluster's first, while the test lasts."""
     key = UnsealingKey.generate()
     cluster_key(shop.api)
-    secret = key_secret(key, ordinal=70, state="Active")
+    secret = newer_key_secret(shop.api, key)
     assert shop.api.request("POST", SECRETS, secret).status == 201
     eventually(lambda: cluster_key(shop.api) == key.public, what="the newer key")
     yield key
-    shop.api.request("DELETE", f"{SECRETS}/unsealing-key-70")
+    shop.api.request("DELETE", f"{SECRETS}/{secret['metadata']['name']}")
     eventually(lambda: cluster_key(shop.api) != key.public, what="the key to be gone")
 
 
@@ -120,7 +120,7 @@ def test_verify_says_what_the_condition_says(shop: Namespace, laptop: Laptop) ->
 def test_reseal_copies_what_the_cluster_offers_and_nothing_else_changes(
     shop: Namespace, laptop: Laptop, newer: UnsealingKey
 ) -> None:
-    old = _first_key(shop)
+    old = _older_key(shop)
     manifest = shop.seal("db", {"password": b"made-up-92"}, to=[old])
     text = "# kept\n" + dump(manifest)
     (laptop.directory / "db.yaml").write_text(text)
@@ -139,7 +139,7 @@ def test_reseal_copies_what_the_cluster_offers_and_nothing_else_changes(
 def test_reseal_leaves_a_manifest_that_the_cluster_has_in_another_version(
     shop: Namespace, laptop: Laptop, newer: UnsealingKey
 ) -> None:
-    old = _first_key(shop)
+    old = _older_key(shop)
     shop.apply(shop.seal("db", {"password": b"made-up-93"}, to=[old]))
     shop.opened("db")
     text = dump(shop.seal("db", {"password": b"made-up-94"}, to=[old]))
@@ -157,7 +157,13 @@ def test_no_cluster_is_a_clear_error(laptop: Laptop) -> None:
     )
 
 
-def _first_key(shop: Namespace) -> SealingKey:
-    items = shop.api.request("GET", "/apis/sealer.dev/v1alpha1/sealingkeys").body["items"]
-    first = next(item for item in items if item.get("status", {}).get("ordinal") == 1)
-    return SealingKey.from_pem(first["spec"]["publicKey"])
+def _older_key(shop: Namespace) -> SealingKey:
+    def retired() -> list[SealingKey]:
+        items = shop.api.request("GET", "/apis/sealer.dev/v1alpha1/sealingkeys").body["items"]
+        return [
+            SealingKey.from_pem(item["spec"]["publicKey"])
+            for item in items
+            if item.get("status", {}).get("state") == "Retired"
+        ]
+
+    return eventually(retired, what="a retired key")[0]

@@ -9,7 +9,7 @@ import pytest
 
 from sealer.crypto.keys import UnsealingKey
 from tests.cluster.harness.processes import eventually
-from tests.cluster.running import SECRETS, Namespace, cluster_key, key_secret
+from tests.cluster.running import GROUP, SECRETS, Namespace, cluster_key, newer_key_secret
 from tests.cluster.test_cli import Laptop
 from tests.cluster.test_cli import laptop as laptop  # noqa: PLC0414 - fixtures are found by name
 from tests.cluster.test_cli import newer as newer  # noqa: PLC0414
@@ -37,14 +37,29 @@ def renewed(shop: Namespace, repository: Repository) -> Iterator[UnsealingKey]:
     del repository
     key = UnsealingKey.generate()
     yield key
-    shop.api.request("DELETE", f"{SECRETS}/unsealing-key-80")
+    items = shop.api.request("GET", f"{SECRETS}?labelSelector=sealer.dev/unsealing-key").body[
+        "items"
+    ]
+    newest = max(items, key=lambda item: int(item["metadata"]["name"].rpartition("-")[2]))
+    shop.api.request("DELETE", f"{SECRETS}/{newest['metadata']['name']}")
     eventually(lambda: cluster_key(shop.api) != key.public, what="the key to be gone")
 
 
 def _renew(shop: Namespace, key: UnsealingKey) -> None:
-    secret = key_secret(key, ordinal=80, state="Active")
+    secret = newer_key_secret(shop.api, key)
     assert shop.api.request("POST", SECRETS, secret).status == 201
     eventually(lambda: cluster_key(shop.api) == key.public, what="the newer key")
+
+
+def _decide(shop: Namespace, key: UnsealingKey, state: str) -> None:
+    """As an administrator does with kubectl; the controller carries it out."""
+    change = {"spec": {"state": state, "reason": "made-up", "decidedBy": "admin"}}
+    merge = "application/merge-patch+json"
+    published = f"{GROUP}/sealingkeys/{key.id}"
+    assert shop.api.request("PATCH", published, change, content_type=merge).status == 200
+    eventually(
+        lambda: shop.api.request("GET", published).body["status"]["state"] == state, what=state
+    )
 
 
 def test_the_life_of_a_repository_through_a_renewal(
@@ -65,8 +80,12 @@ def test_the_life_of_a_repository_through_a_renewal(
 
     _renew(shop, renewed)
     eventually(lambda: "rewrapped" in shop.get("SealedSecret", "db")["status"], what="an offer")
+    older = f"prod {first.id[:4]}…{first.id[-4:]} (retired, 0d)"
+    eventually(
+        lambda: older in laptop.sealer("status", "--live", "--exit-code", code=1),
+        what="the older key to be retired",
+    )
     said = laptop.sealer("status", "--live", "--exit-code", code=1)
-    assert f"prod {first.id[:4]}…{first.id[-4:]} (older, 0d)" in said
     assert "1 of 1 object is not on the newest key" in said
     assert "is not the newest any more: `sealer keys fetch --pin --cluster prod`" in said
     assert f", was {first.id[:4]}…" in laptop.sealer("keys", "fetch", "--pin")
@@ -86,6 +105,22 @@ def test_a_pinned_key_that_the_cluster_never_had_is_a_finding(
     repository.save(".sealer/prod.pem", UnsealingKey.generate().public.to_pem())
     repository.save("empty.yaml", "kind: ConfigMap\n")
     assert "the cluster has no such key" in laptop.sealer("verify", "--live", code=1)
+
+
+@pytest.mark.parametrize("state", ["Retired", "Revoked"])
+def test_a_pinned_key_that_the_cluster_does_not_seal_to_any_more_is_a_finding(
+    shop: Namespace, laptop: Laptop, repository: Repository, renewed: UnsealingKey, state: str
+) -> None:
+    _renew(shop, renewed)
+    laptop.sealer("keys", "fetch", "--pin")
+    repository.save("empty.yaml", "kind: ConfigMap\n")
+    assert "0 findings" in laptop.sealer("verify", "--live")
+    _decide(shop, renewed, state)
+    said = laptop.sealer("verify", "--live", code=1)
+    assert f"in the cluster it is {state.lower()}" in said
+    assert "`sealer keys fetch --pin --cluster prod` writes the current one" in said
+    assert ", was " in laptop.sealer("keys", "fetch", "--pin")
+    assert "0 findings" in laptop.sealer("verify", "--live")
 
 
 def test_without_a_configuration_the_cluster_says_for_whom(shop: Namespace, laptop: Laptop) -> None:

@@ -10,7 +10,15 @@ import pytest
 
 from sealer.crypto.keys import SealingKey, UnsealingKey
 from tests.cluster.harness.processes import eventually
-from tests.cluster.running import GROUP, SECRETS, cluster_key, conditions, key_secret, sealing_key
+from tests.cluster.running import (
+    GROUP,
+    SECRETS,
+    cluster_key,
+    conditions,
+    key_secret,
+    newer_key_secret,
+    sealing_key,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -47,16 +55,17 @@ def _added(api: ApiServer, secret: Object) -> Iterator[None]:
         api.request("DELETE", f"{SECRETS}/{secret['metadata']['name']}")
 
 
-def test_first_key_is_an_immutable_secret_and_published(shop: Namespace) -> None:
+def test_key_is_an_immutable_secret_and_published(shop: Namespace) -> None:
     public = cluster_key(shop.api)
-    secret = shop.api.request("GET", f"{SECRETS}/unsealing-key-1").body
+    ordinal = _published(shop.api, public.id)["status"]["ordinal"]
+    secret = shop.api.request("GET", f"{SECRETS}/unsealing-key-{ordinal}").body
     pem = base64.b64decode(secret["data"]["unsealing-key.pem"]).decode()
     assert UnsealingKey.from_pem(pem).public == public
     assert (secret["immutable"], secret["type"]) == (True, "sealer.dev/unsealing-key")
     assert secret["metadata"]["annotations"]["sealer.dev/state"] == "Active"
     key = _is(shop.api, public.id, "Published")
     assert key["spec"] == {"format": "v1", "publicKey": public.to_pem(), "role": "Cluster"}
-    assert (key["status"]["state"], key["status"]["ordinal"]) == ("Active", 1)
+    assert (key["status"]["state"], key["status"]["ordinal"]) == ("Active", ordinal)
     created = secret["metadata"]["annotations"]["sealer.dev/created-at"]
     assert key["status"]["createdAt"] == created
     assert key["status"]["observedGeneration"] == key["metadata"]["generation"]
@@ -140,12 +149,12 @@ def test_newer_key_makes_objects_stale_and_offers_are_made(shop: Namespace) -> N
         assert found
         return dict(found)
 
-    with _added(shop.api, key_secret(newer, ordinal=81, state="Active")):
+    with _added(shop.api, newer_key_secret(shop.api, newer)):
         offers = eventually(offered, what="data keys wrapped to the newer key")
         assert {entry: [each["key"] for each in keys] for entry, keys in offers.items()} == {
             entry: [newer.id] for entry in sealed["spec"]["seals"]
         }
-        assert cluster_key(shop.api) == newer.public
+        eventually(lambda: cluster_key(shop.api) == newer.public, what="the newer key")
         resealed = sealed["spec"] | {"seals": dict(sealed["spec"]["seals"])}
         for entry, recipients in offers.items():
             resealed["seals"][entry] = {**resealed["seals"][entry], "recipients": recipients}
@@ -184,9 +193,10 @@ def test_malformed_key_secret_is_reported_and_left_out(
 
 
 def test_same_key_twice_is_reported_and_used_once(shop: Namespace, controller: Controller) -> None:
-    first = shop.api.request("GET", f"{SECRETS}/unsealing-key-1").body
+    ordinal = _published(shop.api, cluster_key(shop.api).id)["status"]["ordinal"]
+    first = shop.api.request("GET", f"{SECRETS}/unsealing-key-{ordinal}").body
     pem = base64.b64decode(first["data"]["unsealing-key.pem"]).decode()
-    secret = key_secret(UnsealingKey.from_pem(pem), ordinal=92, state="Retired")
-    with _added(shop.api, secret):
+    key = UnsealingKey.from_pem(pem)
+    with _added(shop.api, key_secret(key, ordinal=990, state="Retired")):
         eventually(lambda: controller.metric("sealer_key_problems") == 1, what="the report")
-        assert _published(shop.api, cluster_key(shop.api).id)["status"]["ordinal"] == 1
+        assert _published(shop.api, key.id)["status"]["ordinal"] == ordinal

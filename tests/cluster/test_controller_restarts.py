@@ -33,10 +33,11 @@ def _writes(api: ApiServer, since: int) -> list[tuple[str, str, str]]:
 
 
 def _forget_other_objects(api: ApiServer) -> None:
-    """Delete what other tests left: not all of it is open."""
-    items = api.request("GET", f"{GROUP}/sealedsecrets").body["items"]
-    for namespace in {item["metadata"]["namespace"] for item in items}:
-        api.request("DELETE", f"{GROUP}/namespaces/{namespace}/sealedsecrets")
+    """Delete what other tests left: not all of it is as it should be."""
+    for plural in ("sealedsecrets", "sharedsecrets"):
+        items = api.request("GET", f"{GROUP}/{plural}").body["items"]
+        for namespace in {item["metadata"]["namespace"] for item in items}:
+            api.request("DELETE", f"{GROUP}/namespaces/{namespace}/{plural}")
 
 
 def _leader_first(pair: list[Controller]) -> list[Controller]:
@@ -56,6 +57,7 @@ def test_restart_with_everything_open_writes_opens_and_reads_nothing(
     _forget_other_objects(shop.api)
     shop.give_all([shop.seal(f"s{number}", {"a": b"made-up-50"}) for number in range(20)])
     shop.give("shared", {"a": b"made-up-50"}, shared=True)
+    eventually(lambda: "keys" in shop.get("SharedSecret", "shared")["status"], what="its status")
     total = len(shop.api.request("GET", f"{GROUP}/sealedsecrets").body["items"])
 
     def counted() -> bool:
@@ -146,7 +148,7 @@ def test_two_replicas_make_one_key_and_one_works(
                 each.server.wait_ready(each.ready)
             assert [each.answer("/healthz")[0] for each in pair] == [200, 200]
             listed = api.request("GET", f"{SECRETS}?labelSelector=sealer.dev/unsealing-key").body
-            assert [item["metadata"]["name"] for item in listed["items"]] == ["unsealing-key-1"]
+            assert len(listed["items"]) == 1
             shop.give("first", {"a": b"made-up-57"})
             leader, other = eventually(lambda: _leader_first(pair), what="one of them to lead")
             assert other.metric("sealer_decryptions_total") == 0

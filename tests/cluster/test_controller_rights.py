@@ -7,6 +7,7 @@ is refused.
 
 from __future__ import annotations
 
+import json
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +18,7 @@ from tests.cluster.harness.api_server import ApiServer, running_api_server
 from tests.cluster.harness.in_cluster import in_pod
 from tests.cluster.harness.processes import eventually, free_port
 from tests.cluster.installing import SERVICE_ACCOUNT, apply_stream
+from tests.cluster.people import MERGE, put_access, shared_secret
 from tests.cluster.running import (
     GROUP,
     ROOT_COMMAND,
@@ -36,11 +38,14 @@ if TYPE_CHECKING:
 Right = tuple[str, str, str]
 """Verb, API group and resource."""
 
-_RBAC = "/apis/rbac.authorization.k8s.io/v1"
+_RBAC_GROUP = "rbac.authorization.k8s.io"
+_RBAC = f"/apis/{_RBAC_GROUP}/v1"
 _ROLES = (
     f"{_RBAC}/clusterroles/{SERVICE_ACCOUNT}",
     f"{_RBAC}/namespaces/sealer-system/roles/{SERVICE_ACCOUNT}",
 )
+_GRANTED = {("patch", "sealer.dev", "sharedsecrets"), ("sync", "sealer.dev", "sharedsecrets")}
+"""Held in order to be granted, and for nothing else."""
 _GROUPS = ["system:serviceaccounts", "system:serviceaccounts:sealer-system"]
 """Not `system:authenticated`, to which everyone's right to read public keys is given."""
 _OPENSHIFT = "--enable-admission-plugins=OwnerReferencesPermissionEnforcement"
@@ -73,7 +78,7 @@ def test_every_right_is_used_and_no_other_is_asked_for(
 ) -> None:
     granted = _granted(own_server)
     assert {right for right, code in asked if code == 403} == set()
-    assert {right for right, code in asked if code in (0, 200, 201)} == granted
+    assert {right for right, code in asked if code in (0, 200, 201)} == granted - _GRANTED
 
 
 def test_each_right_taken_away_is_gone(
@@ -89,9 +94,48 @@ def test_each_right_taken_away_is_gone(
                 rules = [*role["rules"][:number], *rest, *role["rules"][number + 1 :]]
                 own_server.request("PUT", path, {**_named(role), "rules": rules})
                 right = (verb, rule["apiGroups"][0], rule["resources"][0])
-                assert right in used
+                assert right in used | _GRANTED
                 eventually(lambda: not _may(own_server, right), what=f"{right} to be gone")  # noqa: B023
         own_server.request("PUT", path, {**_named(role), "rules": role["rules"]})
+
+
+@pytest.mark.parametrize("right", sorted(_GRANTED))
+def test_what_is_held_to_be_granted_cannot_be_granted_without(
+    own_server: ApiServer, right: Right
+) -> None:
+    verb, group, resource = right
+    rule = {"apiGroups": [group], "resources": [resource], "verbs": [verb]}
+    given = json.dumps(
+        {
+            "apiVersion": f"{_RBAC_GROUP}/v1",
+            "kind": "Role",
+            "metadata": {"name": "given", "namespace": "default"},
+            "rules": [{**rule, "resourceNames": ["db"]}],
+        }
+    )
+    create = ("create", "--dry-run=server", "-f", "-", "--as", USER)
+    assert own_server.kubectl(*create, stdin=given).returncode == 0
+    with _without(own_server, right):
+        eventually(lambda: not _may(own_server, right), what=f"{right} to be gone")
+        refused = own_server.kubectl(*create, stdin=given, check=False)
+        assert "is attempting to grant RBAC permissions not currently held" in refused.stderr
+
+
+@contextmanager
+def _without(api: ApiServer, right: Right) -> Iterator[None]:
+    verb, group, resource = right
+    role = api.request("GET", _ROLES[0]).body
+    rules = [
+        {**rule, "verbs": [each for each in rule["verbs"] if each != verb]}
+        if (rule["apiGroups"], rule["resources"]) == ([group], [resource])
+        else rule
+        for rule in role["rules"]
+    ]
+    api.request("PUT", _ROLES[0], {**_named(role), "rules": rules})
+    try:
+        yield
+    finally:
+        api.request("PUT", _ROLES[0], {**_named(role), "rules": role["rules"]})
 
 
 def test_lease_that_may_be_renewed_is_ours_alone(own_server: ApiServer) -> None:
@@ -127,8 +171,43 @@ def _do_everything(api: ApiServer, controller: Controller) -> None:
         lambda: api.audit.requests(user=USER, verb="get", resource="sharedsecrets"),
         what="another look at the SharedSecret",
     )
+    _share(shop)
     _change_keys(api, controller, public.id)
+    _register_a_peer(api)
     eventually(lambda: api.audit.requests(user=USER, resource="events"), what="an Event")
+
+
+def _share(shop: Namespace) -> None:
+    """Take a Secret over, grant, grant to others, take back, and meet something in the way."""
+    managed = {"annotations": {"sealer.dev/managed": "true"}}
+    shop.make_secret("team", {"a": "made-up-65"}, metadata=managed)
+    line = {"name": "a", "verbs": ["view"], "users": ["ada"]}
+    shop.apply(shared_secret("team", line))
+    path = f"{_RBAC}/namespaces/shop"
+    binding = f"{path}/rolebindings/sealer:team:view"
+
+    def subjects() -> list[str]:
+        found = shop.api.request("GET", binding).body.get("subjects") or []
+        return [subject["name"] for subject in found]
+
+    eventually(lambda: subjects() == ["ada"], what="the RoleBinding")
+    put_access(shop.api, "shop", "team", {**line, "users": ["bob"]})
+    eventually(lambda: subjects() == ["bob"], what="the other subject")
+    role = f"{path}/roles/sealer:team:view"
+    shop.api.request("PATCH", role, {"rules": None}, content_type=MERGE)
+    eventually(lambda: shop.api.request("GET", role).body["rules"], what="the rules to be back")
+    put_access(shop.api, "shop", "team")
+    eventually(lambda: shop.api.request("GET", role).status == 404, what="the Role to go")
+    theirs: dict[str, Any] = {"metadata": {"name": "sealer:team:view"}}
+    shop.api.request("POST", f"{path}/roles", theirs)
+    theirs["roleRef"] = {"kind": "ClusterRole", "name": "x", "apiGroup": _RBAC_GROUP}
+    shop.api.request("POST", f"{path}/rolebindings", theirs)
+    put_access(shop.api, "shop", "team", line)
+    for resource in ("roles", "rolebindings"):
+        eventually(
+            lambda: shop.api.audit.requests(user=USER, verb="get", resource=resource),  # noqa: B023
+            what=f"a look at {resource}",
+        )
 
 
 def _change_keys(api: ApiServer, controller: Controller, key_id: str) -> None:
@@ -145,6 +224,17 @@ def _change_keys(api: ApiServer, controller: Controller, key_id: str) -> None:
         what="the wrong SealingKey to be deleted",
     )
     assert cluster_key(api).id == key_id
+
+
+def _register_a_peer(api: ApiServer) -> None:
+    """A peer that is offered something by the labels of namespaces, so that these are watched."""
+    body = sealing_key(UnsealingKey.generate().public)
+    body["spec"] |= {"role": "Peer", "namespaceSelector": {}}
+    assert api.request("POST", f"{GROUP}/sealingkeys", body).status == 201
+    eventually(
+        lambda: api.audit.requests(user=USER, verb="watch", resource="namespaces"),
+        what="the namespaces to be watched",
+    )
 
 
 @contextmanager
@@ -193,7 +283,7 @@ def _may(api: ApiServer, right: Right) -> bool:
         "group": group,
         "resource": plural,
         "subresource": sub,
-        "namespace": "" if plural == "sealingkeys" else "sealer-system",
+        "namespace": "" if plural in ("sealingkeys", "namespaces") else "sealer-system",
         "name": SERVICE_ACCOUNT if plural == "leases" and verb != "create" else "",
     }
     body = {"spec": {"user": USER, "groups": _GROUPS, "resourceAttributes": attributes}}

@@ -49,16 +49,3 @@ def test_edited_shared_secret_is_mended_and_ready_again(shop: Namespace) -> None
         )
 
     eventually(mended, what="the description to be gone")
-
-
-def test_shared_secret_that_nobody_sealed_stalls_instead_of_being_waited_for(
-    shop: Namespace,
-) -> None:
-    manifest = {
-        "apiVersion": "sealer.dev/v1alpha1",
-        "kind": "SharedSecret",
-        "metadata": {"name": "alone", "namespace": shop.name},
-        "spec": {},
-    }
-    assert shop.apply(manifest).status == 201
-    assert conditions(_told(shop, "alone", "NotSealed"))["Stalled"]["status"] == "True"

@@ -96,7 +96,11 @@ _TEMPLATES = [
     Change("display name", (*_TEMPLATE, "displayName"), "Shop", "are for kind SharedSecret only"),
     Change("description", (*_TEMPLATE, "description"), "x", "are for kind SharedSecret only"),
     Change("empty access", (*_TEMPLATE,), {**_SHARED, "access": []}),
-    Change("access", (*_TEMPLATE,), {**_SHARED, "access": [_RULE]}, "access is not enforced by"),
+    Change("access", (*_TEMPLATE,), {**_SHARED, "access": [_RULE]}),
+    Change("same name", (*_TEMPLATE,), {**_SHARED, "access": [_RULE, _RULE]}, "two lines of"),
+    Change("access of a Secret", (*_TEMPLATE, "access"), [_RULE], "for kind SharedSecret only"),
+    Change("when unsynced", (*_TEMPLATE,), {**_SHARED, "whenUnsynced": "delete"}),
+    Change("unsynced", (*_TEMPLATE, "whenUnsynced"), "keep", "for kind SharedSecret only"),
     Change("template key", (*_TEMPLATE, "data", "k" * 254), "x", "at most 253 characters"),
 ]
 _RESERVED = [

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
 __all__ = ["sealer_crds"]
 
+_ACCOUNT = "system:serviceaccount"
 _RULE = {"name": "team", "verbs": ["view"], "teams": ["shop"]}
 _PEER = {**sealing_key()["spec"], "role": "Peer"}
 _SELECTOR = {"matchLabels": {"kubernetes.io/metadata.name": "shop"}}
@@ -45,8 +46,44 @@ _SHARED = [
     Change("display name", ("spec", "displayName"), "x" * 257, "Too long"),
     Change("description", ("spec", "description"), "x" * 4097, "Too long"),
     Change("empty access", ("spec", "access"), []),
-    Change("access", ("spec", "access"), [_RULE], "access is not enforced by this version"),
+    Change("access", ("spec", "access"), [_RULE]),
+    Change("most access", ("spec", "access"), [{**_RULE, "name": f"{n}"} for n in range(64)]),
+    Change(
+        "too much access",
+        ("spec", "access"),
+        [{**_RULE, "name": f"{n}"} for n in range(65)],
+        "Too many",
+    ),
     Change("verb", ("spec", "access"), [{**_RULE, "verbs": ["admin"]}], 'values: "view", "update"'),
+    Change("no verb", ("spec", "access"), [{**_RULE, "verbs": []}], "at least 1 items"),
+    Change("same name", ("spec", "access"), [_RULE, _RULE], "two lines of access have the same"),
+    Change("nobody", ("spec", "access"), [{"name": "a", "verbs": ["*"]}], "at least one of users"),
+    Change("no teams", ("spec", "access"), [{**_RULE, "teams": []}], "at least one of users and"),
+    Change("user", ("spec", "access"), [{**_RULE, "users": ["ada@example.com", "system"]}]),
+    Change("service account", ("spec", "access"), [{**_RULE, "users": [f"{_ACCOUNT}:shop:ci"]}]),
+    Change("most users", ("spec", "access"), [{**_RULE, "users": [f"u{n}" for n in range(64)]}]),
+    Change("too many", ("spec", "access"), [{**_RULE, "teams": ["t"] * 65}], "Too many"),
+    Change("no user", ("spec", "access"), [{**_RULE, "users": [""]}], "should be at least 1 char"),
+    Change("keep", ("spec", "whenUnsynced"), "keep"),
+    Change("delete", ("spec", "whenUnsynced"), "delete"),
+    Change("forget", ("spec", "whenUnsynced"), "forget", 'supported values: "keep", "delete"'),
+    *(
+        Change(f"user {name}", ("spec", "access"), [{**_RULE, "users": [name]}], "Kubernetes' own")
+        for name in (
+            "system:admin",
+            "system:anonymous",
+            _ACCOUNT,
+            f"{_ACCOUNT}:shop",
+            f"{_ACCOUNT}:shop:",
+            f"{_ACCOUNT}:shop:*",
+            f"{_ACCOUNT}:shop:ci:x",
+            f"{_ACCOUNT}s:shop",
+        )
+    ),
+    *(
+        Change(f"team {name}", ("spec", "access"), [{**_RULE, "teams": [name]}], "Kubernetes' own")
+        for name in ("system:masters", "system:authenticated", f"{_ACCOUNT}s:shop")
+    ),
 ]
 _KEYS = [
     Change("as it is", ("metadata", "name"), KEY_ID),
@@ -122,9 +159,16 @@ def test_unknown_field_of_a_shared_secret_reaches_the_controller(
 def test_kubectl_get_shows_shared_secrets(sealer_crds: ApiServer, namespace: str) -> None:
     create(sealer_crds, shared_secret(), namespace)
     shown = sealer_crds.kubectl("get", "shs", "-n", namespace).stdout.splitlines()
-    assert shown[0].split("  ")[0] == "NAME"
-    assert "DISPLAY NAME" in shown[0]
-    assert "Shop database" in shown[1]
+    assert shown[0].split() == [
+        "NAME",
+        "READY",
+        "REASON",
+        "KEYS",
+        "READERS",
+        "TARGETS",
+        "SYNCED",
+        "AGE",
+    ]
 
 
 @each(_KEYS)

@@ -188,7 +188,7 @@ def test_controller_may_change_secrets_and_states_but_not_what_people_sealed(
         ("create", "pods"),
         ("create", "leases.coordination.k8s.io"),
         ("list", "customresourcedefinitions"),
-        ("list", "namespaces"),
+        ("get", "namespaces"),
         ("create", "serviceaccounts/token"),
         ("bind", "clusterroles"),
     ]

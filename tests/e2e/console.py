@@ -9,10 +9,12 @@ from __future__ import annotations
 import os
 import re
 import subprocess
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 _BLOCK = re.compile(r"^```console\n(.*?)^```", re.MULTILINE | re.DOTALL)
+_IN_A_CLUSTER = re.compile(r"^## In a cluster\n.*?(?=^## |\Z)", re.MULTILINE | re.DOTALL)
 _KEY_ID = re.compile(r"\b(?:[0-9a-f]{32}|[0-9a-f]{4}…(?:[0-9a-f]{4})?)")
 
 
@@ -36,15 +38,41 @@ def commands(page: str) -> list[Command]:
     return found
 
 
-def run_page(page: Path, directory: Path, environment: dict[str, str]) -> int:
+def without_clusters(page: str) -> str:
+    """The parts of a page that take no cluster: all but its section `In a cluster`."""
+    return _IN_A_CLUSTER.sub("", page)
+
+
+def in_a_cluster(page: str) -> str:
+    """The section `In a cluster` of a page; empty where there is none."""
+    found = _IN_A_CLUSTER.search(page)
+    return found[0] if found else ""
+
+
+def run_page(
+    page: Path,
+    directory: Path,
+    environment: dict[str, str],
+    *,
+    part: Callable[[str], str] = without_clusters,
+    beside: Callable[[str], None] = lambda _: None,
+) -> int:
     """Run a page's commands in one shell per command; how many there were.
 
     A command that changes the shell itself (a virtual environment) is carried on to the next ones.
+
+    Args:
+        page: the page.
+        directory: where its reader sits.
+        environment: added to our own.
+        part: which part of it to run.
+        beside: is told each command before it is run, to do what happens by itself in a cluster.
     """
-    listed = commands(page.read_text(encoding="utf-8"))
+    listed = commands(part(page.read_text(encoding="utf-8")))
     state = directory / ".shell-state"
     state.write_text("", encoding="utf-8")
     for command in listed:
+        beside(command.text)
         script = f". {state}; {command.text}\nstatus=$?; export -p > {state}; exit $status"
         done = subprocess.run(
             ["sh", "-c", script],

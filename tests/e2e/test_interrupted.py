@@ -106,6 +106,11 @@ COMMANDS = {
         *("-w", "apps/d.yaml", "--force", "--commit"),
     ),
 }
+DIFFERS = {
+    "set and commit": "shop/b changed password",
+    "create and commit": "shop/d added in apps/d.yaml",
+}
+"""What is said of a file that was written and not committed."""
 
 
 def arguments_of(command: str, place: Place) -> list[str]:
@@ -133,6 +138,21 @@ def check_values(command: str, place: Place) -> None:
             assert content.endswith(b"---\nkind: ConfigMap\n")
 
 
+def check_told(place: Place, name: str, *, said: str, committing: bool) -> None:
+    """Whoever stops a commit hears what stands, and how to finish it; it is tried out."""
+    git, written = place.repository.git, place.files().get(name) != place.before.get(name)
+    committed = git("rev-parse", "HEAD") != git("rev-parse", "start^{commit}")
+    way_out = f"{name} is written and not committed: `git add {name} && git commit {name}`"
+    assert (way_out in said) is (committing and written and not committed), said
+    assert ("what is written is committed" in said) is committed, said
+    if way_out in said:
+        git("add", name)
+        git("commit", "--quiet", "-m", "by hand", name)
+        check_git(place, touched={name}, tidy=True)
+        git("reset", "--quiet", "--soft", "start")
+        git("reset", "--quiet")
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL])
 @pytest.mark.parametrize("command", COMMANDS)
 def test_stopped_anywhere_nothing_is_lost_and_doing_it_again_ends_well(
@@ -152,8 +172,12 @@ def test_stopped_anywhere_nothing_is_lost_and_doing_it_again_ends_well(
             assert step > 2
             return
         assert code == (INTERRUPTED if number is signal.SIGINT else -number), said
+        if number is signal.SIGINT and len(touched) == 1:
+            check_told(place, *touched, said=said, committing="--commit" in arguments)
         again, said = run(place, *arguments)
         assert again == 0 or AGAIN in said, said
+        if AGAIN in said:
+            assert f"hint: {DIFFERS[command]}; " in said
         check_values(command, place)
     pytest.fail("it never ended")
 
@@ -254,7 +278,9 @@ def test_interrupted_while_a_hook_runs_what_is_written_and_what_is_not_committed
     sealed.repository.git("add", "note")
     code, said = run(sealed, *arguments_of(command, sealed))
     assert code == INTERRUPTED
-    assert "not committed" in said
+    many = "3 files written and not committed; `git status` lists them"
+    (name,) = touched_by(command) or {""}
+    assert (f"{name} is written and not committed: `git add {name} " if name else many) in said
     check_values(command, sealed)
     git = sealed.repository.git
     assert git("rev-parse", "HEAD") == git("rev-parse", "start^{commit}")

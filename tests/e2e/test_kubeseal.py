@@ -190,10 +190,10 @@ def test_single_values_open_where_they_are_pasted(kubeseal: Kubeseal, cli: Cli, 
     certificate = cli.folder / "cert.pem"
     certificate.write_text(NEW.certificate())
     value = cli.folder / "value"
-    value.write_bytes(b"made-up\xff value")
+    value.write_bytes(b"made-up\xff value" * 200)  # one line, however long
     theirs = kubeseal.run("--cert", certificate, "--raw", *place, f"--from-file={value}")
     ours = cli.seal("", "--raw", *place, "--from-file", str(value))
-    assert len(ours) == len(theirs)
+    assert (len(ours), ours.count("\n")) == (len(theirs), theirs.count(b"\n")) == (len(ours), 0)
     sealed = json.loads(cli.seal(json.dumps(empty)))
     sealed["spec"]["encryptedData"] |= {"theirs": theirs.decode(), "ours": ours}
     (opened,) = cli.unseal(json.dumps(sealed), NEW)

@@ -189,7 +189,7 @@ def test_make_targets_that_contributors_are_told_of_exist() -> None:
 def test_the_readme_lists_every_command() -> None:
     table = _text(ROOT / "README.md").partition("## Commands")[2].partition("## ")[0]
     cells = [line.split("|")[1] for line in table.splitlines() if line.startswith("| `")]
-    listed = [name for cell in cells for name in re.findall(r"`(?:sealer )?(\w+)`", cell)]
+    listed = [name for cell in cells for name in re.findall(r"`(?:sealer )?([\w-]+)`", cell)]
     assert sorted(listed) == sorted(COMMANDS)
 
 
@@ -197,4 +197,4 @@ def test_the_changelog_lists_what_is_not_released() -> None:
     page = _text(ROOT / "CHANGELOG.md")
     assert page.startswith("# Changelog\n")
     assert re.search(r"^## \[Unreleased\]\n\n### Added\n\n- ", page, re.MULTILINE)
-    assert COMMANDS.keys() <= set(re.findall(r"`(?:sealer )?(\w+)", page))
+    assert COMMANDS.keys() <= set(re.findall(r"`(?:sealer )?([\w-]+)", page))

@@ -65,12 +65,24 @@ class Kubectl:
 
 
 class Client:
-    """Sends single requests with a client certificate, without a client library in between."""
+    """Sends single requests without a client library in between.
 
-    def __init__(self, port: int, *, ca_file: Path, certificate: Path, key: Path) -> None:
+    With a client certificate, or with the bearer token that `token` is.
+    """
+
+    def __init__(
+        self,
+        port: int,
+        *,
+        ca_file: Path,
+        certificate: tuple[Path, Path] | None = None,
+        token: str = "",
+    ) -> None:
         self._port = port
         self._tls = ssl.create_default_context(cafile=str(ca_file))
-        self._tls.load_cert_chain(certificate, key)
+        self._headers = {"Authorization": f"Bearer {token}"} if token else {}
+        if certificate is not None:
+            self._tls.load_cert_chain(*certificate)
 
     def __call__(
         self,
@@ -96,7 +108,8 @@ class Client:
         )
         try:
             sent = None if body is None else json.dumps(body)
-            connection.request(method, path, sent, {"Content-Type": content_type})
+            headers = {"Content-Type": content_type, **self._headers}
+            connection.request(method, path, sent, headers)
             response = connection.getresponse()
             return Answer(response.status, _decode(response.read()))
         except http.client.HTTPException as error:

@@ -72,7 +72,7 @@ class ApiServer:
         self._kubectl = Kubectl(programs.kubectl, home=directory)
         self._write_certificates()
         self.admin = self.kubeconfig_for("admin", groups=["system:masters"])
-        self.request = self._admin_client()
+        self.request = self.client_for("admin", groups=["system:masters"])
         self._etcd_port = etcd_port
         self._etcd = Server(
             [programs.etcd, *_etcd_flags(directory, etcd_port)], log=directory / "etcd.log"
@@ -156,11 +156,16 @@ class ApiServer:
         ca = self.authority.certificate
         return write_kubeconfig(path, url=self.url, ca=ca, credentials=credentials)
 
-    def _admin_client(self) -> Client:
-        pair = self.authority.issue_client("admin", groups=["system:masters"])
-        certificate, key = _write_pair(self.directory / "admin", pair)
-        ca = self.directory / "ca.crt"
-        return Client(self.port, ca_file=ca, certificate=certificate, key=key)
+    def client_for(self, user: str, *, groups: Sequence[str] = ()) -> Client:
+        """Send bare requests as a user with a client certificate."""
+        pair = self.authority.issue_client(user, groups=groups)
+        files = _write_pair(self.directory / quote(user, safe=""), pair)
+        return Client(self.port, ca_file=self.directory / "ca.crt", certificate=files)
+
+    def client_for_service_account(self, namespace: str, name: str) -> Client:
+        """Send bare requests with a new token of a service account that exists."""
+        token = self.service_account_token(namespace, name)
+        return Client(self.port, ca_file=self.directory / "ca.crt", token=token)
 
     def _write_certificates(self) -> None:
         hosts = ["127.0.0.1", "localhost", "kubernetes.default.svc"]

@@ -47,10 +47,16 @@ class Request:
 
 
 class AuditLog:
-    """Reads the log of one API server."""
+    """Reads the log of one API server.
 
-    def __init__(self, path: Path) -> None:
+    Args:
+        path: the log.
+        at_once: whether its policy has requests logged when they come in, before they are handled.
+    """
+
+    def __init__(self, path: Path, *, at_once: bool = True) -> None:
         self.path = path
+        self._at_once = at_once
 
     def mark(self) -> int:
         """Return a place in the log; requests that come later can be asked for by it."""
@@ -85,7 +91,8 @@ class AuditLog:
         received: dict[str, Request] = {}
         for event in self._events(since):
             audit_id = event["auditID"]
-            if event["stage"] == "RequestReceived" or audit_id in received:
+            is_first = event["stage"] == "RequestReceived" or not self._at_once
+            if is_first or audit_id in received:
                 received[audit_id] = _request(event)
         return list(received.values())
 

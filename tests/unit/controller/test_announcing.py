@@ -2,14 +2,14 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from controller.announcing import Announcer, Subject
 from controller.apiserver import Answer, ApiServer
-from controller.status import Status, failed, opened
-from controller.watching import Key
+from controller.status import Condition, Key, Status, failed, opened
 from sealer.errors import ClusterError, NotOwned, UnknownKey
 from tests.unit.controller.virtual_time import run
 from tests.unit.controller.world import NOW
@@ -19,6 +19,12 @@ _NONE = Status()
 _OPEN = opened(_NONE, generation=1, message="1 item", now=NOW)
 _UNKNOWN = failed(_NONE, UnknownKey("no such key"), generation=1, now=NOW)
 _TAKEN = failed(_NONE, NotOwned("taken"), generation=1, now=NOW)
+_LEAKED, _ANEW = (
+    replace(
+        _OPEN, conditions=(*_OPEN.conditions, Condition(type="Exposed", status=is_so, reason=why))
+    )
+    for is_so, why in ((True, "UnderRevokedKey"), (False, "SealedAnew"))
+)
 
 Object = dict[str, Any]
 
@@ -62,6 +68,12 @@ def _tell(api: _Events, *changes: tuple[Status, Status], subject: Subject = _SUB
         (_UNKNOWN, _TAKEN, [("Warning", "NotOwned")]),
         (_OPEN, _TAKEN, [("Warning", "NotOwned")]),
         (_TAKEN, _OPEN, [("Normal", "Opened")]),
+        (_OPEN, _LEAKED, [("Warning", "UnderRevokedKey")]),
+        (_NONE, _LEAKED, [("Warning", "UnderRevokedKey")]),
+        (_LEAKED, _LEAKED, []),
+        (_LEAKED, _ANEW, [("Normal", "SealedAnew")]),
+        (_ANEW, _ANEW, []),
+        (_UNKNOWN, _LEAKED, [("Normal", "Opened"), ("Warning", "UnderRevokedKey")]),
     ],
 )
 def test_changes_are_told_and_nothing_else(

@@ -13,9 +13,8 @@ from controller.bitnami_memory import BitnamiMemory
 from controller.cluster import Changed, Cluster
 from controller.live import read_live
 from controller.settings import Settings
-from controller.status import READY, Ref, Status, Written
+from controller.status import READY, Key, Ref, Status, Written
 from controller.targets import Action, Create, Delete, Live, Replace, owned_manifest
-from controller.watching import Key
 from sealer.errors import ClusterError, SealerError
 from sealer.manifests.bitnami import CLUSTER_WIDE
 from tests.unit.controller.test_bitnami_reconcile import NEW, OLD, REF, UID, sealed

@@ -17,9 +17,9 @@ from controller.bitnami_key_secrets import (
     relabelled,
     secret_of,
 )
-from controller.renewal import KeyProblem
 from sealer.bitnami_keys import KeyPair
 from sealer.crypto.bitnami_making import make
+from sealer.key_secrets import KeyProblem
 from tests import rsa_keys
 from tests.rsa_keys import LABEL, NEW, OLD, OTHER, RsaKey
 

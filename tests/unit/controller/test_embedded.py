@@ -10,10 +10,12 @@ from typing import Any
 import pytest
 
 from controller.embedded import Embedded
-from sealer import keyring_directory
+from sealer import keyring_directory, lifecycle
 from sealer.crypto.keys import UnsealingKey
 from sealer.errors import FileError, GitError, UsageError
 from sealer.git.worktree import Worktree
+from sealer.keyring_directory import KeyringDirectory
+from sealer.lifecycle import Decision
 from tests.embedded_host import NOW, Host, manifest_in
 
 FOREIGN = "apiVersion: v1\nkind: Secret\nmetadata: {name: db, namespace: shop}\ndata: {}\n"
@@ -158,6 +160,23 @@ def test_resealed_object_keeps_its_secret(host: Host) -> None:
     before = host.secret_file().stat()
     host.converge()
     assert host.secret_file().stat().st_mtime_ns == before.st_mtime_ns
+
+
+def test_object_under_a_revoked_key_is_open_and_told_to_be_exposed(host: Host) -> None:
+    host.repository.commit({"db.yaml": host.sealed(VALUES)})
+    host.converge()
+    place = KeyringDirectory(host.keyring)
+    leak = Decision(at=NOW, reason="a laptop was stolen")
+    after = place.change(lambda ring: lifecycle.revoke(ring, host.key.id, leak), now=NOW)
+    for _ in range(2):  # and after a restart
+        memory = host.converge()
+        assert memory.all_well
+        assert memory.objects["shop", "db"].status.is_exposed
+        note = next(line for line in reversed(host.lines) if line.startswith("note: commit"))
+        assert "1 SealedSecret, all open, 1 exposed by a revoked key; see " in note
+    host.repository.commit({"db.yaml": host.sealed(VALUES, key=after.require_newest().public)})
+    assert not host.converge().objects["shop", "db"].status.is_exposed
+    assert "exposed" not in host.lines[-1]
 
 
 def test_lost_status_file_is_made_anew_and_nothing_else(host: Host) -> None:

@@ -12,11 +12,12 @@ from controller.apiserver import Rejected
 from controller.cluster import Changed, Cluster
 from controller.engine import Engine
 from controller.live import Glimpse, read_live
+from controller.offering import Offering
 from controller.settings import Settings
-from controller.status import READY, STALLED, Ref, Status, Written
+from controller.status import READY, STALLED, Key, Ref, Status, Written
 from controller.targets import Action, Create, Delete, Live, Replace, owned_manifest
-from controller.watching import Key
 from sealer.errors import ClusterError, SealerError
+from sealer.label_selectors import LabelSelector
 from tests.unit.controller.world import (
     FIRST,
     NOW,
@@ -27,6 +28,7 @@ from tests.unit.controller.world import (
     UID,
     CountingKey,
     keyring,
+    leaked,
     sealed,
 )
 
@@ -419,6 +421,55 @@ def test_newer_key_makes_an_open_object_worth_another_look_and_no_write_of_its_s
     assert world.engine.known[KEY].status.rewrapped != world.status().rewrapped  # an outline
     assert world.converge() is True
     assert world.cluster.asked == []
+
+
+def test_revoked_key_is_worth_another_look_and_counted() -> None:
+    world = _World()
+    world.open()
+    assert world.engine.exposed == 0
+    world.engine.use(leaked(keyring(FIRST, SECOND)))
+    assert world.converge() is True
+    assert world.status().exposed
+    assert world.engine.exposed == 1
+    assert world.converge() is True
+    assert world.cluster.asked == []
+
+
+def test_registered_key_is_worth_another_look_and_is_offered_once() -> None:
+    world = _World()
+    world.open()
+    offering = Offering((OTHER.public,))
+    world.engine.offer(offering)
+    assert world.queued == [KEY]
+    assert world.converge() is True
+    (offer,) = world.status().rewrapped.values()
+    assert [recipient.key for recipient in offer] == [OTHER.id]
+    world.queued.clear()
+    world.engine.offer(replace(offering))
+    assert world.queued == []
+    assert world.converge() is True
+    assert world.cluster.asked == []
+
+
+def test_peer_is_offered_something_as_the_labels_of_the_namespace_say() -> None:
+    world, prod = _World(), {"env": "prod"}
+    world.open()
+    world.engine.offer(Offering(peers=((OTHER.public, LabelSelector(prod)),)))
+    world.queued.clear()
+    assert world.converge() is True
+    assert world.cluster.asked == []
+    shop = Key("", "shop")
+    world.engine.namespaces[shop] = prod
+    for namespace, new, queued in (
+        (Key("", "other"), prod, []),
+        (shop, {"env": "test"}, []),
+        (shop, prod, [KEY]),
+    ):
+        world.engine.namespace_changed(namespace, None, new)
+        assert world.queued == queued
+    assert world.converge() is True
+    (offer,) = world.status().rewrapped.values()
+    assert [recipient.key for recipient in offer] == [OTHER.id]
 
 
 def test_object_that_somebody_changes_all_the_time_has_to_wait() -> None:

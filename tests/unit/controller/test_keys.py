@@ -2,18 +2,21 @@ from __future__ import annotations
 
 import asyncio
 import json
+from datetime import timedelta
 from typing import Any
 
-import pytest
-
+from controller.announcing import Announcer
 from controller.apiserver import Answer, ApiServer
+from controller.auditing import Auditor
 from controller.cluster import Cluster
+from controller.kept_keys import KeptCopy, KeptKey, read_kept_key
 from controller.keys import ClusterKeys
-from controller.renewal import KeyProblem, first_record, key_secret, read_key
-from controller.watching import Key
+from controller.renewal import Rules
+from controller.status import Key
 from sealer.crypto.keys import UnsealingKey
-from sealer.errors import ClusterError, InvalidKey
-from sealer.keyring import HeldKey, Keyring
+from sealer.errors import InvalidKey
+from sealer.key_secrets import KeyProblem, key_secret
+from sealer.keyring import KeyRecord, Keyring, KeyState
 from tests.unit.controller.world import FIRST, NOW, SECOND
 
 Object = dict[str, Any]
@@ -48,25 +51,34 @@ class _World:
     def __init__(self, *, status: int = 201) -> None:
         self.api = _Api(status)
         self.objects = _Objects()
-        self.secrets: dict[Key, HeldKey | KeyProblem] = {}
+        self.secrets: dict[Key, KeptKey | KeyProblem] = {}
+        self.copies: dict[Key, KeptCopy] = {}
         self.problems: list[KeyProblem] = []
         self.queued: list[str] = []
+        self.changes = 0
+        announcer = Announcer(api=self.api, instance="pod-1", now=lambda: NOW)
         self.keys = ClusterKeys(
-            api=self.api,
             cluster=Cluster(self.api),
-            namespace="sealer-system",
             secrets=self.secrets,
+            copies=self.copies,
             objects=self.objects,
             opening=lambda key: key,
             complain=self.problems.append,
             enqueue=self.queued.append,
+            changed=self._changed,
+            auditor=Auditor(announcer=announcer),
+            rules=Rules(),
             now=lambda: NOW,
         )
 
+    def _changed(self) -> None:
+        self.changes += 1
+
     def hold(self, key: UnsealingKey) -> None:
         """Have a key Secret."""
-        secret = key_secret(key, first_record(now=NOW), namespace="sealer-system")
-        self.secrets[Key("sealer-system", key.id)] = read_key(json.loads(json.dumps(secret)))
+        record = KeyRecord(ordinal=1, state=KeyState.ACTIVE, created_at=NOW)
+        secret = key_secret(key, record, namespace="sealer-system")
+        self.secrets[Key("sealer-system", key.id)] = read_kept_key(json.loads(json.dumps(secret)))
 
 
 def _published(key: UnsealingKey, *, version: str = "5") -> Object:
@@ -75,13 +87,32 @@ def _published(key: UnsealingKey, *, version: str = "5") -> Object:
     return {"metadata": metadata, "spec": public}
 
 
-def test_keys_are_used_and_published_when_they_change_and_only_then() -> None:
+def test_keys_are_used_when_they_change_and_only_then() -> None:
     world = _World()
     world.hold(FIRST)
     world.keys.read()
     world.keys.read()
     assert [[key.id for key in ring.keys] for ring in world.objects.keyrings] == [[FIRST.id]]
-    assert world.queued == [FIRST.id]
+
+
+def test_whatever_changes_has_keys_published_and_looked_at() -> None:
+    world = _World()
+    world.hold(FIRST)
+    world.keys.read()
+    assert (world.queued, world.changes) == ([FIRST.id], 1)
+    world.keys.read()  # a copy of it, say
+    assert (world.queued, world.changes) == ([FIRST.id] * 2, 2)
+
+
+def test_new_recovery_key_has_every_key_looked_at() -> None:
+    world = _World()
+    world.hold(FIRST)
+    world.keys.read()
+    world.queued.clear()
+    recovery = _published(SECOND)
+    recovery["spec"]["role"] = "Recovery"
+    world.keys.see(recovery, gone=False)
+    assert (set(world.queued), world.changes) == ({FIRST.id, SECOND.id}, 2)
 
 
 def test_problem_is_told_once() -> None:
@@ -102,45 +133,14 @@ def test_end_of_a_former_sealing_key_of_the_name_is_not_that_of_this_one() -> No
     assert FIRST.id not in world.keys.published
 
 
-def test_only_broken_key_secrets_do_not_make_a_new_key() -> None:
-    world = _World()
-    world.secrets[Key("sealer-system", "x")] = KeyProblem("x", InvalidKey("is no key"))
-    world.keys.read()
-    asyncio.run(world.keys.ensure_first())
-    assert world.api.sent == []
-
-
-@pytest.mark.parametrize("status", [201, 409], ids=["made", "made by another"])
-def test_first_key_is_made_and_waited_for(status: int) -> None:
-    world = _World(status=status)
-
-    async def scenario() -> bool:
-        making = asyncio.create_task(world.keys.ensure_first())
-        for _ in range(5):
-            await asyncio.sleep(0)
-        waited = not making.done()
-        world.hold(FIRST)
-        world.keys.read()
-        await making
-        return waited
-
-    assert asyncio.run(scenario()) is True
-    ((method, path, body),) = world.api.sent
-    assert (method, path) == ("POST", "/api/v1/namespaces/sealer-system/secrets")
-    assert isinstance(body, dict)
-    assert body["metadata"]["name"] == "unsealing-key-1"
-
-
-def test_first_key_that_cannot_be_made_is_an_error() -> None:
-    with pytest.raises(ClusterError, match="first key"):
-        asyncio.run(_World(status=500).keys.ensure_first())
-
-
-def test_key_that_is_there_is_not_made_again() -> None:
+def test_status_waits_for_what_was_decided_to_be_done() -> None:
     world = _World()
     world.hold(FIRST)
     world.keys.read()
-    asyncio.run(world.keys.ensure_first())
+    published = _published(FIRST)
+    published["spec"] |= {"state": "Retired", "decidedBy": "kim"}
+    world.keys.see(published, gone=False)
+    assert asyncio.run(world.keys.publish(FIRST.id)) is True
     assert world.api.sent == []
 
 
@@ -162,3 +162,29 @@ def test_failure_to_publish_is_tried_again() -> None:
     assert asyncio.run(world.keys.publish(FIRST.id)) is False
     world.api.status = 201
     assert asyncio.run(world.keys.publish(FIRST.id)) is True
+
+
+def _told(world: _World) -> list[str]:
+    bodies = [body for _, path, body in world.api.sent if path.endswith("/events")]
+    return [str(body["reason"]) for body in bodies if isinstance(body, dict)]
+
+
+def test_deleted_sealing_key_is_told_once_whether_or_not_it_comes_back() -> None:
+    world = _World()
+    world.hold(FIRST)
+    world.keys.read()
+    for key in (FIRST, SECOND):
+        world.keys.see(_published(key), gone=False)
+        world.keys.see(_published(key, version="6"), gone=True)
+        for _ in range(2):
+            assert asyncio.run(world.keys.publish(key.id)) is True
+    assert _told(world) == ["Deleted", "Deleted"]
+
+
+def test_deletion_of_long_ago_was_told_by_who_worked_then() -> None:
+    world = _World()
+    world.keys.see(_published(SECOND), gone=False)
+    world.keys.see(_published(SECOND, version="6"), gone=True)
+    world.keys.now = lambda: NOW + timedelta(hours=1)
+    assert asyncio.run(world.keys.publish(SECOND.id)) is True
+    assert _told(world) == []

@@ -12,7 +12,7 @@ from controller.logs import LogFormat
 Capsys = pytest.CaptureFixture[str]
 
 
-_NAMES = ("", "controller", "kopf", "aiohttp", "asyncio")
+_NAMES = ("", "controller", "sealer.audit", "kopf", "aiohttp", "asyncio")
 
 
 @pytest.fixture(autouse=True)
@@ -73,3 +73,21 @@ def test_level_is_ours_and_libraries_only_warn(capsys: Capsys) -> None:
         logging.getLogger(name).debug("detail of %s", name)
     shown = capsys.readouterr().err.splitlines()
     assert [line.rpartition(" ")[2] for line in shown] == ["controller.engine"]
+
+
+_AUDIT = {"reason": "a laptop\nwas stolen", "audit": {"user": "kim", "action": "Revoke"}}
+
+
+def test_audit_line_is_shown_at_every_level(capsys: Capsys) -> None:
+    logs.start(LogFormat.JSON, "error")
+    logging.getLogger(logs.AUDIT).info("Revoke", extra=_AUDIT)
+    line = json.loads(capsys.readouterr().err)
+    assert (line["audit"], line["user"], line["action"]) == (True, "kim", "Revoke")
+    assert (line["logger"], line["reason"]) == ("sealer.audit", "a laptop\nwas stolen")
+
+
+def test_audit_line_is_one_line_whatever_people_wrote(capsys: Capsys) -> None:
+    logs.start(LogFormat.TEXT, "info")
+    logging.getLogger(logs.AUDIT).info("Revoke", extra=_AUDIT)
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.endswith('{"user": "kim", "action": "Revoke", "reason": "a laptop\\nwas stolen"}')

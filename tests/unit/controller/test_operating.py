@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 
 import click
@@ -12,7 +13,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from controller.__main__ import main
 from controller.apiserver import Rejected
-from controller.metrics import Metrics, Snapshot
+from controller.metrics import KeyNumbers, Metrics, Snapshot
 from sealer import errors
 
 _PAGE = (Path(__file__).parents[3] / "docs" / "operating.md").read_text(encoding="utf-8")
@@ -22,6 +23,7 @@ _OF_OBJECTS = (
     errors.UnsupportedFormat,
     errors.InvalidTemplate,
     errors.UnknownKey,
+    errors.KeyRevoked,
     errors.WrongBinding,
     errors.Refused,
     errors.NotOwned,
@@ -55,6 +57,8 @@ def _default(option: click.Option) -> str:
     match value := context.params[option.name or ""]:
         case None | "":
             return "none"
+        case timedelta():
+            return f"`{option.default}`"
         case bool():
             return "on" if value else "off"
         case list() | tuple():
@@ -82,17 +86,21 @@ def test_every_reason_is_explained() -> None:
 
 
 def test_every_condition_of_a_sealing_key_is_explained() -> None:
-    code = (Path(__file__).parents[3] / "controller" / "renewal.py").read_text(encoding="utf-8")
+    code = (Path(__file__).parents[3] / "controller" / "publishing.py").read_text(encoding="utf-8")
     explained = {row[0].strip("`") for row in _rows("Keys")}
-    assert explained == {"Published", "NoUnsealingKey", errors.InvalidKey.reason}
-    assert all(f'"{reason}"' in code for reason in explained - {errors.InvalidKey.reason})
+    of_errors = {errors.InvalidKey.reason, errors.Refused.reason}
+    assert explained == {"Published", "NoUnsealingKey", *of_errors}
+    assert all(f'"{reason}"' in code for reason in explained - of_errors)
 
 
 def test_table_of_metrics_is_that_of_the_code() -> None:
     now = Snapshot(
         objects=[("Opened", True)],
+        exposed=0,
         bitnami_objects=[("Opened", True)],
-        keys=["Active"],
+        keys=[
+            KeyNumbers(key="a1", state="Active", objects=2, age=60, backed_up=True),
+        ],
         bitnami_keys=["Active"],
         key_problems=0,
         depth=0,

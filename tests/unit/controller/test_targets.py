@@ -270,6 +270,19 @@ def test_managed_shared_secret_is_taken_over() -> None:
     assert action.owner == OWNER
 
 
+def test_shared_secret_of_ours_with_its_values_elsewhere_is_made_anew() -> None:
+    there = live(replace(LABELLED, secret_name="other"), owners=OWNED)  # noqa: S106 - a name
+    first, second = shared_actions(SHARED, there, OWNER)
+    assert first == Delete(ref=SHARED_REF, uid="uid-of-shared")
+    assert isinstance(second, Create)
+
+
+def test_managed_shared_secret_with_its_values_elsewhere_is_not_taken_over() -> None:
+    there = replace(SHARED, metadata=annotated(managed="true"), secret_name="other")  # noqa: S106
+    with pytest.raises(NotOwned, match="has a secretName, which cannot be changed"):
+        shared_actions(SHARED, live(there), OWNER)
+
+
 # --- owner references
 
 

@@ -9,7 +9,8 @@ import pytest
 
 from controller.apiserver import METADATA, METADATA_LIST, Answer, ApiServer, Object, TooOld
 from controller.liveness import Pulse
-from controller.watching import Key, Watch
+from controller.status import Key
+from controller.watching import Watch
 from sealer.errors import ClusterError
 from tests.unit.controller.virtual_time import clock, run
 

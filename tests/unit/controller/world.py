@@ -64,6 +64,14 @@ def keyring(*keys: UnsealingKey, counting: CountingKey | None = None) -> Keyring
     return Keyring.of(held)
 
 
+def leaked(keys: Keyring, key: UnsealingKey = FIRST) -> Keyring:
+    """The keyring with one of its keys revoked, after everything was sealed."""
+    held = keys.get(key.id)
+    assert held is not None
+    record = replace(held.record, state=KeyState.REVOKED, revoked_at=LATER)
+    return keys.changed(replace(held, record=record))
+
+
 def sealed(
     values: Mapping[str, bytes] | None = None,
     *,

@@ -24,11 +24,14 @@ from sealer.manifests.models import (
     Template,
 )
 from sealer.manifests.validation import (
+    MAX_ACCESS_RULES,
     MAX_LABEL,
     MAX_NAME,
+    MAX_READERS,
     MAX_SEALED_BYTES,
     RESERVED_METADATA,
     VERBS,
+    WHEN_UNSYNCED,
 )
 
 _FOLDER = Path(__file__).parents[3] / "schemas" / "crds"
@@ -97,6 +100,7 @@ def _sealed_secret() -> SealedSecret:
             display_name="Shop",
             description="For the shop.",
             access=(_RULE,),
+            when_unsynced="keep",
         ),
     )
 
@@ -116,6 +120,7 @@ def _status() -> Status:
         keys=("key",),
         written=written,
         rewrapped={"a": (_RECIPIENT,)},
+        exposed={"a": "key"},
     )
 
 
@@ -133,13 +138,14 @@ def test_shared_secret_has_the_fields_that_are_read_and_written() -> None:
         description="For the shop.",
         secret_name="db-values",  # noqa: S106 - a name
         access=(_RULE,),
+        when_unsynced="keep",
     )
     written = set(_paths(shared.to_manifest()["spec"]))
     assert written == set(_schema_paths(_schema("sharedsecrets", "spec")))
 
 
 def test_status_has_the_fields_that_the_controller_writes() -> None:
-    written = set(_paths(_status().to_manifest(), "rewrapped"))
+    written = set(_paths(_status().to_manifest(), "rewrapped", "exposed"))
     assert written == set(_schema_paths(_schema("sealedsecrets", "status")))
 
 
@@ -172,6 +178,8 @@ def test_access_is_the_same_in_a_template_and_in_a_shared_secret() -> None:
     template = _at(_schema("sealedsecrets", "spec"), "template")
     shared = _schema("sharedsecrets", "spec")
     assert _at(template, "access.*") == _at(shared, "access.*")
+    for name in ("maxItems", "x-kubernetes-validations"):
+        assert _at(template, "access")[name] == _at(shared, "access")[name]
     for name in ("displayName", "description"):
         assert _at(template, name)["maxLength"] == _at(shared, name)["maxLength"]
 
@@ -181,6 +189,11 @@ def test_words_and_limits_are_those_of_the_code() -> None:
     assert _at(spec, "scope")["enum"] == list(Scope)
     assert _at(spec, "template.kind")["enum"] == list(Kind)
     assert _at(spec, "template.access.*.verbs.*")["enum"] == list(VERBS)
+    assert _at(spec, "template.access")["maxItems"] == MAX_ACCESS_RULES
+    for readers in ("users", "teams"):
+        assert _at(spec, f"template.access.*.{readers}")["maxItems"] == MAX_READERS
+    assert _at(spec, "template.whenUnsynced")["enum"] == list(WHEN_UNSYNCED)
+    assert _at(_schema("sharedsecrets", "spec"), "whenUnsynced")["enum"] == list(WHEN_UNSYNCED)
     assert _at(spec, "seals.*.recipients")["maxItems"] == MAX_RECIPIENTS
     assert _at(spec, "encryptedData.*")["maxLength"] == MAX_SEALED_BYTES
     assert _at(spec, "template.metadata.labels.*")["maxLength"] == MAX_LABEL

@@ -6,10 +6,10 @@ from dataclasses import replace
 import pytest
 
 from sealer import lifecycle
-from sealer.backup import Backup, plan_restore, together
+from sealer.backup import Backup, clashing, plan_restore, together
 from sealer.errors import InvalidBackup, Refused
 from sealer.keyring import HeldKey, Keyring, KeyState
-from sealer.lifecycle import Add, Decision, Record
+from sealer.lifecycle import Add, Decision, Delete, Record
 from tests.unit.sealer.backup_files import BACKUP, MADE, NEW, OLD
 from tests.unit.sealer.lifecycle_keys import ACTIVE, DAY, NOW, PENDING, RETIRED, REVOKED, held
 
@@ -96,7 +96,7 @@ def test_private_keys_are_in_no_repr() -> None:
 
 
 def test_empty_keyring_becomes_what_was_backed_up() -> None:
-    assert plan_restore(BACKUP, Keyring()) == (Add(OLD), Add(NEW))
+    assert plan_restore(BACKUP, Keyring()) == (Add(NEW), Add(OLD))
     assert _restored(BACKUP, Keyring()) == BACKUP.keyring
 
 
@@ -151,6 +151,31 @@ def test_backup_of_another_keyring_changes_nothing() -> None:
     assert "prod" in str(caught.value)
     assert OLD.id in str(caught.value)
     assert stranger.id in str(caught.value)
+
+
+def test_key_in_the_way_is_replaced_only_where_that_is_allowed() -> None:
+    stranger = replace(held(7), record=held(1).record)
+    here = Keyring.of([stranger])
+    assert clashing(BACKUP, here) == (stranger,)
+    plan = plan_restore(BACKUP, here, replaceable=[stranger.id])
+    assert plan == (Add(NEW), Delete(stranger), Add(OLD))
+    assert lifecycle.applied(here, plan) == BACKUP.keyring
+    with pytest.raises(Refused, match="another keyring"):
+        plan_restore(BACKUP, here, replaceable=[held(8).id])
+
+
+def test_key_whose_number_is_free_is_not_in_the_way() -> None:
+    other = replace(held(7), record=held(3).record)
+    assert clashing(BACKUP, Keyring.of([OLD, other])) == ()
+    assert plan_restore(BACKUP, Keyring.of([other]), replaceable=[other.id]) == (Add(NEW), Add(OLD))
+
+
+def test_key_that_is_here_under_another_number_is_never_replaced() -> None:
+    renumbered = replace(OLD, record=replace(OLD.record, ordinal=5))
+    stranger = replace(held(7), record=held(1).record)
+    here = Keyring.of([renumbered, stranger])
+    with pytest.raises(Refused, match="another keyring"):
+        plan_restore(BACKUP, here, replaceable=[stranger.id, renumbered.id])
 
 
 def test_key_that_has_another_number_here_is_of_another_keyring() -> None:

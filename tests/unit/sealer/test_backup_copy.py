@@ -58,7 +58,7 @@ def test_recovery_key_opens_the_copy_as_a_backup_of_one_key() -> None:
 
 def test_copy_is_current_for_this_key_state_and_recipients_only() -> None:
     copy = read_copy(_copy())
-    assert copy == Copy(NEW.id, "Active", frozenset([RECOVERY.id]))
+    assert copy == Copy(NEW.id, "Active", frozenset([RECOVERY.id]), MADE)
     assert is_current(copy, NEW, recovery=[RECOVERY.id])
     assert not is_current(copy, OLD, recovery=[RECOVERY.id])
     assert not is_current(copy, NEW, recovery=[RECOVERY.id, STRANGER.id])

@@ -10,6 +10,7 @@ import pytest
 
 from sealer.errors import UsageError
 from sealer.install import (
+    AUDIT_POLICY,
     BITNAMI_FILE,
     FILES,
     KUBESEAL_FILE,
@@ -17,6 +18,7 @@ from sealer.install import (
     RELAY_FILE,
     USERS_FILE,
     Installation,
+    audit_policy,
 )
 from sealer.install import stream as stream_of
 from sealer.manifests import documents
@@ -32,9 +34,8 @@ def stream(texts: Sequence[str], **options: Any) -> str:  # noqa: ANN401 - its f
 
 def test_every_manifest_is_listed() -> None:
     found = {str(path.relative_to(_SCHEMAS)) for path in _SCHEMAS.glob("*/*.yaml")}
-    assert {*FILES, BITNAMI_FILE, KUBESEAL_FILE, USERS_FILE, RELAY_FILE} == found - {
-        "install/kustomization.yaml"
-    }
+    served = {BITNAMI_FILE, KUBESEAL_FILE, USERS_FILE, RELAY_FILE}
+    assert served | set(FILES) == found - {"install/kustomization.yaml"}
 
 
 def test_files_come_out_byte_for_byte_but_for_what_is_asked() -> None:
@@ -55,6 +56,13 @@ def test_namespace_stands_wherever_there_is_one(namespace: str) -> None:
         assert metadata.get("namespace", namespace) == namespace
         if manifest["kind"] == "Namespace":
             assert metadata["name"] == namespace
+
+
+def test_controller_is_told_where_it_must_not_make_a_first_key() -> None:
+    plain, without = (stream(_TEXTS, image="sealer", first_key=made) for made in (True, False))
+    args = "args: [--log-format=json]"
+    assert without == plain.replace(args, 'args: [--log-format=json, "--no-make-first-key"]')
+    assert without != plain
 
 
 @pytest.mark.parametrize(
@@ -113,6 +121,30 @@ def test_what_is_no_namespace_is_refused(namespace: str) -> None:
 def test_namespace_that_others_use_is_refused(namespace: str) -> None:
     with pytest.raises(UsageError, match="needs a namespace of its own"):
         stream(_TEXTS, image="sealer", namespace=namespace)
+
+
+_AUDIT = (_SCHEMAS / AUDIT_POLICY).read_text()
+
+
+def test_audit_policy_comes_out_byte_for_byte() -> None:
+    assert audit_policy(_AUDIT) == _AUDIT
+
+
+def test_audit_policy_is_about_the_namespace_that_is_named() -> None:
+    text = audit_policy(_AUDIT, namespace="sealed")
+    assert text == _AUDIT.replace("sealer-system", "sealed")
+    with pytest.raises(UsageError, match="a namespace of its own"):
+        audit_policy(_AUDIT, namespace="default")
+
+
+def test_audit_policy_never_logs_a_body() -> None:
+    (document,) = documents.read(_AUDIT)
+    assert isinstance(document.value, dict)
+    rules = document.value["rules"]
+    assert isinstance(rules, list)
+    levels = [rule["level"] for rule in rules if isinstance(rule, dict)]
+    assert set(levels) == {"None", "Metadata"}
+    assert len(levels) == len(rules)
 
 
 def _served(**options: Any) -> Installation:  # noqa: ANN401 - its fields

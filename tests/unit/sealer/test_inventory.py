@@ -103,6 +103,17 @@ def test_a_revoked_key_is_that_even_if_nobody_made_a_newer_one() -> None:
     assert [key.key for key in found.recipients(Standing.REVOKED)] == [OLD_KEY]
 
 
+def test_what_a_cluster_remembers_is_exposed_after_a_reseal() -> None:
+    known = Knowledge(
+        keys={NEW_KEY: NEWEST}, wanted={}, remembered={"shop/db": {"aaaaaaaa": OLD_KEY}}
+    )
+    found = take_stock(gather([file("db.json", sealed(NEW_KEY))]), known, now=NOW)
+    assert only(found).exposed_by == (OLD_KEY,)
+    assert (found.totals.exposed, found.totals.revoked) == (1, 0)
+    assert rows(found)[0][5] == "exposed by 3f9c…e21a"
+    assert not only(found).is_stale
+
+
 def test_an_entry_that_nothing_uses_is_listed_and_counts_for_nothing() -> None:
     spec = {
         "aaaaaaaa": entry(NEW_KEY),
@@ -147,6 +158,7 @@ def test_totals_name_the_oldest_value_that_is_stale() -> None:
         objects=4,
         stale=2,
         revoked=0,
+        exposed=0,
         unknown=1,
         unjudged=1,
         missing=1,
@@ -186,7 +198,7 @@ def test_where_no_key_is_known_nothing_is_said_to_be_well_or_due() -> None:
 def test_the_summary_begins_with_revoked_keys() -> None:
     revoked = KnownKey(id=OLD_KEY, owner="prod", is_newest=False, state=KeyState.REVOKED)
     lines = summary(stock(sealed(sealed_at="?"), sealed(name="b"), keys=(revoked,)).totals)
-    assert lines[0] == "2 objects are under a revoked key: rotate the values"
+    assert lines[0] == "2 objects are exposed by a revoked key: rotate the values"
 
 
 def test_the_table_has_a_line_for_each_object() -> None:
@@ -198,7 +210,7 @@ def test_the_table_has_a_line_for_each_object() -> None:
         "1",
         "60d",
         "prod 3f9c…e21a (retired)",
-        "stale, misses a8d1…0b77",
+        "stale, misses prod a8d1…0b77",
         "db.json:1",
     )
     assert [row[4:6] for row in table[1:]] == [
@@ -207,7 +219,10 @@ def test_the_table_has_a_line_for_each_object() -> None:
         ("prod 3f9c…e21a (retired)", "stale"),
     ]
     revoked = KnownKey(id=OLD_KEY, owner="prod", is_newest=False, state=KeyState.REVOKED)
-    assert rows(stock(sealed(), keys=(revoked,)))[0][4:6] == ("prod 3f9c…e21a (revoked)", "revoked")
+    assert rows(stock(sealed(), keys=(revoked,)))[0][4:6] == (
+        "prod 3f9c…e21a (revoked)",
+        "exposed by 3f9c…e21a",
+    )
 
 
 def test_json_has_everything() -> None:

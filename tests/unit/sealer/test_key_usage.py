@@ -1,6 +1,19 @@
 from __future__ import annotations
 
-from sealer.key_usage import Exposed, exposed, needs, sealed_to, under_revoked, used_entries
+from dataclasses import replace
+
+import pytest
+
+from sealer.key_usage import (
+    RESEAL_REVOKED,
+    Exposed,
+    exposed,
+    may_be_resealed,
+    needs,
+    sealed_to,
+    under_revoked,
+    used_entries,
+)
 from sealer.manifests.models import Entry, Metadata, Recipient, SealedSecret
 
 OLD, NEW, PEER = ("0" * 31 + digit for digit in "123")
@@ -28,6 +41,8 @@ def test_entries_that_no_item_uses_do_not_count() -> None:
     assert sealed_to(sealed) == {OLD}
     assert not needs(sealed, NEW, own=[])
     assert exposed(sealed, [NEW], remembered={"unused": NEW}) == ()
+    dangling = replace(sealed, encrypted_data={**sealed.encrypted_data, "odd": "absent:AAAA"})
+    assert used_entries(dangling) == used_entries(sealed)
 
 
 def test_object_without_items_is_sealed_to_nothing() -> None:
@@ -68,3 +83,11 @@ def test_values_that_are_sealed_anew_are_not_exposed_any_more() -> None:
 def test_new_exposure_of_a_resealed_value_names_the_key_it_is_under_now() -> None:
     (found,) = exposed(_sealed(first=(NEW,)), [OLD, NEW], remembered={"first": OLD})
     assert found.key == NEW
+
+
+@pytest.mark.parametrize(("answer", "asks"), [("true", True), ("True", False), ("", False)])
+def test_object_asks_for_a_reseal_in_one_word(answer: str, *, asks: bool) -> None:
+    sealed = _sealed(first=(OLD,))
+    metadata = replace(sealed.metadata, annotations={RESEAL_REVOKED: answer})
+    assert may_be_resealed(replace(sealed, metadata=metadata)) is asks
+    assert not may_be_resealed(sealed)

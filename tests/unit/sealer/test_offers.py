@@ -10,8 +10,10 @@ import pytest
 from sealer.crypto.keys import UnsealingKey
 from sealer.crypto.scope import Scope
 from sealer.errors import InvalidEnvelope, Refused, SealerError, Unavailable
+from sealer.key_usage import RESEAL_REVOKED
 from sealer.keyring import HeldKey, KeyRecord, Keyring, KeyState
-from sealer.live import shortfall
+from sealer.label_selectors import LabelSelector
+from sealer.live import remembered_exposure, shortfall
 from sealer.manifests.models import Metadata, Recipient, SealedSecret, Secret
 from sealer.offers import ClusterOffers, KeyringOffers, same_seals
 from sealer.opening import unseal
@@ -66,7 +68,7 @@ def offer(to: UnsealingKey = NEW) -> dict[str, Any]:
 
 def reseal(answer: Mapping[str, Any] | None) -> SealedSecret:
     offers = ClusterOffers(Objects(answer), KEYS, KEYS[1])
-    return offers.resealed(SEALED, [ENTRY])
+    return offers.resealed(SEALED, {ENTRY: [NEW.id]})
 
 
 def test_what_a_cluster_offers_takes_the_place_of_its_old_key_and_opens() -> None:
@@ -119,7 +121,7 @@ def test_a_keyring_offers_its_newest_key_by_itself() -> None:
     )
     offers = KeyringOffers(keyring)
     assert (offers.newest, offers.own) == (NEW.id, frozenset({OLD.id, NEW.id}))
-    resealed = offers.resealed(SEALED, [ENTRY])
+    resealed = offers.resealed(SEALED, {ENTRY: [NEW.id]})
     assert [r.key for r in resealed.seals[ENTRY].recipients] == [NEW.id, RECOVERY.id]
 
 
@@ -160,6 +162,13 @@ def test_what_keeps_a_manifest_from_being_open_is_named(
     assert words in str(error)
 
 
+def test_what_a_cluster_remembers_is_read_as_far_as_it_can_be() -> None:
+    assert remembered_exposure(live(exposed={ENTRY: OLD.id})) == {ENTRY: OLD.id}
+    assert remembered_exposure(live()) == {}
+    assert remembered_exposure(None) == {}
+    assert remembered_exposure({"status": {"exposed": [1]}}) == {}
+
+
 def test_recipients_are_copied_as_they_are() -> None:
     wrapped = offer()
     copied = reseal(live(offered=wrapped)).seals[ENTRY].recipients[0]
@@ -169,8 +178,72 @@ def test_recipients_are_copied_as_they_are() -> None:
 def test_what_is_not_offered_yet_is_left_for_the_next_time() -> None:
     more = with_items(SEALED, {"b": b"made-up"}, to=[OLD.public], now=NOW)
     offers = ClusterOffers(Objects(live(more)), KEYS, KEYS[1])
-    resealed = offers.resealed(more, list(more.seals))
+    resealed = offers.resealed(more, dict.fromkeys(more.seals, (NEW.id,)))
     on_newest = {
         name for name, entry in resealed.seals.items() if entry.recipients[0].key == NEW.id
     }
     assert on_newest == {ENTRY}
+
+
+# --- recovery keys, peers, and what leaked
+
+PEER = UnsealingKey(bytes([4] * 32))
+REGISTERED = tuple(
+    PublishedKey(key=key.public, role=role, state=KeyState.ACTIVE, namespaces=LabelSelector())
+    for key, role in ((RECOVERY, Role.RECOVERY), (PEER, Role.PEER))
+)
+
+
+def registered(answer: Mapping[str, Any] | None = None) -> ClusterOffers:
+    usable = frozenset({NEW.id, RECOVERY.id, PEER.id})
+    return ClusterOffers(Objects(answer), (*KEYS, *REGISTERED), KEYS[1], usable)
+
+
+def test_registered_keys_are_wanted_while_they_are_usable() -> None:
+    assert registered().wanted == (RECOVERY.id, PEER.id)
+    assert replace(registered(), usable=frozenset({PEER.id})).wanted == (PEER.id,)
+    alone = tuple(replace(key, namespaces=None) for key in REGISTERED)
+    assert replace(registered(), keys=alone).wanted == (RECOVERY.id,)
+
+
+def test_missing_recovery_key_is_added_beside_what_is_there() -> None:
+    offers, before = registered(live(offered=offer(RECOVERY))), sealed_to_new()
+    resealed = offers.resealed(before, {ENTRY: [RECOVERY.id, PEER.id]})
+    assert [r.key for r in resealed.seals[ENTRY].recipients] == [NEW.id, RECOVERY.id]
+    assert resealed.seals[ENTRY].recipients[0] == before.seals[ENTRY].recipients[0]
+
+
+def test_what_is_there_already_is_not_replaced_by_an_older_offer() -> None:
+    both = {ENTRY: [*offer()[ENTRY], *offer(RECOVERY)[ENTRY]]}
+    before = sealed_to_new()
+    resealed = registered(live(offered=both)).resealed(before, {ENTRY: [RECOVERY.id]})
+    assert resealed.seals[ENTRY].recipients[0] == before.seals[ENTRY].recipients[0]
+
+
+def test_peer_that_is_offered_nothing_here_is_no_failure_and_recovery_is() -> None:
+    offers, before = registered(live(offered={})), sealed_to_new()
+    assert offers.resealed(before, {ENTRY: [PEER.id]}) == before
+    with pytest.raises(Unavailable, match=f"does not offer it on key {RECOVERY.id}"):
+        offers.resealed(before, {ENTRY: [RECOVERY.id, PEER.id]})
+
+
+def test_newest_key_that_is_not_offered_is_not_left_out() -> None:
+    with pytest.raises(Unavailable, match=f"does not offer entry {ENTRY} on key {NEW.id}"):
+        registered(live(offered=offer(RECOVERY))).resealed(SEALED, {ENTRY: [NEW.id, RECOVERY.id]})
+
+
+@pytest.mark.parametrize(("asks", "advice"), [(False, "reseal-revoked"), (True, "describe")])
+def test_what_is_under_a_revoked_key_is_offered_to_who_asks(*, asks: bool, advice: str) -> None:
+    leaked = (replace(KEYS[0], state=KeyState.REVOKED), KEYS[1])
+    offers = ClusterOffers(Objects(live(offered={})), leaked, KEYS[1])
+    assert offers.revoked == {OLD.id}
+    asking = replace(SEALED.metadata, annotations={RESEAL_REVOKED: "true"} if asks else {})
+    with pytest.raises(Unavailable) as caught:
+        offers.resealed(replace(SEALED, metadata=asking), {ENTRY: [NEW.id]})
+    assert advice in caught.value.hint
+
+
+def sealed_to_new() -> SealedSecret:
+    entry = SEALED.seals[ENTRY]
+    new = rewrap(SEALED, KEYRING, to={ENTRY: (NEW.public,)})[ENTRY]
+    return replace(SEALED, seals={ENTRY: replace(entry, recipients=new)})

@@ -87,3 +87,9 @@ def test_a_file_without_a_public_key_is_refused() -> None:
 
 def test_a_short_id_is_the_first_and_last_four_digits() -> None:
     assert short_id("3f9c" + 24 * "0" + "e21a") == "3f9c…e21a"
+
+
+def test_key_may_be_used_until_its_time_and_while_it_is_active() -> None:
+    assert _FULL.is_usable(now=_NOW - timedelta(seconds=1))
+    assert not _FULL.is_usable(now=_NOW)
+    assert not PinnedKey(key=_KEY.public, state=KeyState.REVOKED).is_usable(now=_NOW)

@@ -10,7 +10,7 @@ from sealer.crypto.scope import Scope
 from sealer.errors import InvalidEnvelope, UnknownKey, WrongBinding
 from sealer.manifests.models import Entry, Metadata, Recipient, SealedSecret, Secret
 from sealer.opening import unseal
-from sealer.resealing import rewrap, stale_entries, with_recipients
+from sealer.resealing import due, rewrap, with_recipients
 from sealer.sealing import seal
 
 NOW = datetime(2026, 11, 22, 10, 0, 0, tzinfo=UTC)
@@ -52,8 +52,44 @@ def test_entry_is_stale_if_any_of_our_keys_but_the_newest_opens_it(
     to: tuple[UnsealingKey, ...], stale: int
 ) -> None:
     sealed = _sealed(*to)
-    found = stale_entries(sealed, newest=NEW.id, own=frozenset({OLD.id, NEW.id}))
-    assert found == (_entry(sealed)[0],) * stale
+    found = due(sealed, newest=NEW.id, own={OLD.id, NEW.id})
+    assert found == ({_entry(sealed)[0]: (NEW.id,)} if stale else {})
+
+
+@pytest.mark.parametrize(
+    ("to", "keys"),
+    [
+        ((NEW,), (RECOVERY, PEER)),
+        ((NEW, RECOVERY), (PEER,)),
+        ((OLD, PEER), (NEW, RECOVERY)),
+        ((NEW, PEER, RECOVERY), ()),
+        ((PEER,), ()),
+    ],
+)
+def test_entry_of_ours_is_stale_if_it_lacks_a_key_that_is_wanted(
+    to: tuple[UnsealingKey, ...], keys: tuple[UnsealingKey, ...]
+) -> None:
+    sealed = _sealed(*to)
+    # A key of the ring is no recovery key, whatever somebody wants.
+    wanted = (RECOVERY.id, OLD.id, PEER.id)
+    found = due(sealed, newest=NEW.id, own={OLD.id, NEW.id}, wanted=wanted)
+    entry_id, _ = _entry(sealed)
+    assert found == ({entry_id: tuple(key.id for key in keys)} if keys else {})
+
+
+@pytest.mark.parametrize("full", [31, 32, 33])
+def test_no_more_is_wanted_than_an_entry_has_room_for(full: int) -> None:
+    sealed = _sealed(NEW)
+    entry_id, entry = _entry(sealed)
+    others = [Recipient(f"{number:032x}", "made-up") for number in range(full - 1)]
+    more = replace(entry, recipients=(*entry.recipients, *others))
+    found = due(
+        replace(sealed, seals={entry_id: more}),
+        newest=NEW.id,
+        own={NEW.id},
+        wanted=[PEER.id, RECOVERY.id],
+    )
+    assert found == ({entry_id: (PEER.id,)} if full == 31 else {})
 
 
 def test_rewrapped_entry_opens_with_the_new_key_and_has_changed_in_nothing_else() -> None:
@@ -141,5 +177,4 @@ def test_an_entry_that_no_item_refers_to_is_not_stale() -> None:
     sealed = seal(secret, to=[key], scope=Scope.STRICT, now=NOW)
     (entry,) = sealed.seals.values()
     more = replace(sealed, seals={**sealed.seals, "unusedaa": entry})
-    stale = stale_entries(more, newest="0" * 32, own=frozenset([key.id]))
-    assert stale == tuple(sealed.seals)
+    assert due(more, newest="0" * 32, own=[key.id]).keys() == sealed.seals.keys()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from dataclasses import replace
 from datetime import UTC, datetime
 from textwrap import indent
 
@@ -12,13 +14,15 @@ from sealer.crypto.scope import Kind, Scope
 from sealer.errors import InvalidManifest, Refused, SealerError
 from sealer.keyring import HeldKey, KeyRecord, Keyring, KeyState
 from sealer.offers import KeyringOffers
-from sealer.resealing_text import reseal_source
+from sealer.resealing_text import Held, reseal_source
+from sealer.sealing import with_items
 from sealer.sealing_text import Order, seal_raw, seal_sources, stream_text
 from sealer.sources import Source, describe
 from sealer.verification import Checked, Checks, Finding, find_duplicates, finding_of, verify_source
 
 _OLD = UnsealingKey(b"made up for tests: the old key..")
 _NEW = UnsealingKey(b"made up for tests: the new key..")
+_RECOVERY = UnsealingKey(b"made up for tests: recovery key.")
 _NOW = datetime(2026, 11, 22, 10, tzinfo=UTC)
 _TEXT = """\
 apiVersion: v1
@@ -179,6 +183,65 @@ def test_without_an_active_key_nothing_is_resealed() -> None:
         reseal_source(
             _source(_sealed("one")), KeyringOffers(Keyring.of([_held(_OLD, 1, KeyState.RETIRED)]))
         )
+
+
+def _revoked(ring: Keyring = _RING) -> Keyring:
+    record = KeyRecord(ordinal=1, state=KeyState.REVOKED, created_at=_NOW, revoked_at=_NOW)
+    return ring.changed(HeldKey(public=_OLD.public, record=record, unwrapper=_OLD))
+
+
+def test_what_is_under_a_revoked_key_is_left_and_named() -> None:
+    text = f"{_sealed('one')}---\n{_sealed('two', keys=(_NEW,))}"
+    result = reseal_source(_source(text), KeyringOffers(_revoked()))
+    assert (result.text, result.changed, result.failures) == (text, (), ())
+    assert result.held == (
+        Held(place="a.yaml:1", obj="SealedSecret shop/one", key=_OLD.id, items=("password",)),
+    )
+
+
+def test_only_the_entries_under_a_revoked_key_are_left() -> None:
+    retired = _held(_RECOVERY, 3, KeyState.RETIRED)
+    offers = KeyringOffers(_revoked(_RING.changed(retired)))
+    (at,) = _source(_sealed("one")).objects()
+    more = with_items(at.sealed(), {"pin": b"0000"}, to=[_RECOVERY.public], now=_NOW)
+    more = with_items(more, {"code": b"0000"}, to=[_OLD.public], now=_NOW)
+    result = reseal_source(_source(json.dumps(more.to_manifest())), offers)
+    assert [held.items for held in result.held] == [("code", "password")]
+    assert (result.text.count(_OLD.id), result.text.count(_NEW.id)) == (2, 1)
+
+
+def test_what_there_is_nothing_to_do_for_is_not_named_as_left() -> None:
+    offers = KeyringOffers(_revoked(), leaked=frozenset({_RECOVERY.id}))
+    (at,) = _source(_sealed("one", keys=(_NEW, _RECOVERY))).objects()
+    more = with_items(at.sealed(), {"pin": b"0000"}, to=[_OLD.public], now=_NOW)
+    result = reseal_source(_source(json.dumps(more.to_manifest())), offers)
+    assert [held.items for held in result.held] == [("pin",)]
+
+
+def test_what_is_under_a_revoked_key_is_resealed_where_that_is_asked_for() -> None:
+    text = _sealed("one")
+    asking = text.replace(
+        "  namespace: shop\n",
+        '  namespace: shop\n  annotations: {sealer.dev/reseal-revoked: "true"}\n',
+        1,
+    )
+    for result in (
+        reseal_source(_source(text), KeyringOffers(_revoked()), revoked=True),
+        reseal_source(_source(asking), KeyringOffers(_revoked())),
+    ):
+        assert (len(result.changed), result.held) == (1, ())
+        assert _OLD.id not in result.text
+
+
+def test_keys_besides_are_added_where_they_lack_and_nothing_else_changes() -> None:
+    text = _sealed("one", keys=(_NEW,))
+    offers = KeyringOffers(_RING, besides=(_RECOVERY.public,))
+    result = reseal_source(_source(text), offers)
+    assert len(result.changed) == 1
+    assert set(text.splitlines()) < set(result.text.splitlines())
+    assert reseal_source(_source(result.text), offers).changed == ()
+    leaked = replace(offers, leaked=frozenset({_RECOVERY.id}))
+    assert leaked.revoked == {_RECOVERY.id}
 
 
 def _verify(

@@ -312,6 +312,18 @@ def test_a_shallow_clone_is_known(repository: Repository, tmp_path: Path) -> Non
     assert not history(repository).is_shallow()
 
 
+def test_branches_are_told_once_and_without_head(repository: Repository, tmp_path: Path) -> None:
+    repository.git("branch", "same")
+    repository.git("switch", "--quiet", "--create", "other/one")
+    there = repository.commit({"a.yaml": "two\n"})
+    repository.git("branch", "twin")
+    repository.git("switch", "--quiet", "main")
+    found = dict(history(repository).branches())
+    assert found == {"other/one": Version(Place.COMMIT, there)}
+    repository.git("clone", "--quiet", repository.root.as_uri(), str(tmp_path / "clone"))
+    assert set(dict(History(Worktree(tmp_path / "clone")).branches())) == {"origin/other/one"}
+
+
 def test_paths_of_a_user_are_seen_from_the_root(repository: Repository, tmp_path: Path) -> None:
     found = history(repository)
     assert found.inside(repository.root) == ""

@@ -15,6 +15,7 @@ from sealer.manifests.validation import (
     MAX_SEALED_BYTES,
     RESERVED_METADATA,
     VERBS,
+    WHEN_UNSYNCED,
     check_item_key,
     check_name,
     check_namespace,
@@ -297,6 +298,7 @@ def test_a_template_may_not_make_its_result_something_that_we_trust(where: str, 
 def test_what_no_template_may_set_is_what_marks_keys_clusters_and_sync_targets() -> None:
     assert set(RESERVED_METADATA) == {
         "sealer.dev/unsealing-key",
+        "sealer.dev/unsealing-key-backup",
         "sealer.dev/sealing-key",
         "sealer.dev/cluster",
         "sealer.dev/shared-secret",
@@ -332,6 +334,7 @@ def test_a_shared_secret_may_have_a_description_and_access() -> None:
         (Template(display_name="d"), "displayName"),
         (Template(description=""), "description"),
         (Template(access=(RULE,)), "access"),
+        (Template(when_unsynced="keep"), "whenUnsynced"),
     ],
 )
 def test_only_a_shared_secret_has_them(kind: str | None, template: Template, field: str) -> None:
@@ -357,6 +360,10 @@ def test_an_access_rule_grants_known_verbs(verb: str) -> None:
         (replace(RULE, users=("ann", "")), "users[1]"),
         (replace(RULE, teams=("",)), "teams[0]"),
         (replace(RULE, users=("system:anonymous",)), "users[0]"),
+        (replace(RULE, users=("system:serviceaccount:shop:",)), "users[0]"),
+        (replace(RULE, users=("system:serviceaccount:shop:a:b",)), "users[0]"),
+        (replace(RULE, users=(f"system:serviceaccount:{'n' * 64}:a",)), "users[0]"),
+        (replace(RULE, teams=("system:serviceaccount:shop:a",)), "teams[0]"),
         (replace(RULE, teams=("shop", "system:authenticated")), "teams[1]"),
         (replace(RULE, teams=("system:",)), "teams[0]"),
     ],
@@ -372,9 +379,26 @@ def test_names_that_only_resemble_kubernetes_own_may_have_access() -> None:
     check_template(replace(SHARED, access=(rule,)), namespace="shop")
 
 
-def test_an_access_rule_may_name_nobody_yet() -> None:
-    rule = replace(RULE, users=(), teams=())
+def test_an_access_rule_names_somebody() -> None:
+    for rule in (replace(RULE, users=()), replace(RULE, teams=())):
+        check_template(replace(SHARED, access=(rule,)), namespace="shop")
+    error = refusal(replace(SHARED, access=(replace(RULE, users=(), teams=()),)))
+    assert error.key == "spec.template.access[0]"
+
+
+def test_a_service_account_may_have_access() -> None:
+    rule = replace(RULE, users=("system:serviceaccount:shop:deploy.bot",))
     check_template(replace(SHARED, access=(rule,)), namespace="shop")
+
+
+@pytest.mark.parametrize("choice", WHEN_UNSYNCED)
+def test_what_becomes_of_synced_secrets_may_be_chosen(choice: str) -> None:
+    check_template(replace(SHARED, when_unsynced=choice), namespace="shop")
+
+
+def test_nothing_else_becomes_of_synced_secrets() -> None:
+    error = refusal(replace(SHARED, when_unsynced="forget"))
+    assert error.key == "spec.template.whenUnsynced"
 
 
 def test_two_access_rules_have_two_names() -> None:
@@ -397,13 +421,13 @@ def test_an_error_says_which_secret_it_is_about() -> None:
         ("annotations", {f"a{n}": "" for n in range(4096)}, {f"a{n}": "" for n in range(4097)}),
         (
             "access",
-            tuple(replace(RULE, name=f"r{n}") for n in range(256)),
-            tuple(replace(RULE, name=f"r{n}") for n in range(257)),
+            tuple(replace(RULE, name=f"r{n}") for n in range(64)),
+            tuple(replace(RULE, name=f"r{n}") for n in range(65)),
         ),
         (
             "access",
-            (replace(RULE, users=tuple(f"u{n}" for n in range(256))),),
-            (replace(RULE, users=tuple(f"u{n}" for n in range(257))),),
+            (replace(RULE, users=tuple(f"u{n}" for n in range(64))),),
+            (replace(RULE, users=tuple(f"u{n}" for n in range(65))),),
         ),
     ],
     ids=["display name", "description", "labels", "annotations", "access", "users"],

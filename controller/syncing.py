@@ -1,0 +1,290 @@
+"""One Secret that is synced from a SharedSecret: what it asks for, and what makes it so. Pure.
+
+Its owner is not trusted with more than the choice and the names of keys. What was synced is marked
+on the Secret itself, so that it is known what to do with it when the SharedSecret is gone. Contents
+are compared by a digest under a key that never leaves the process; no value is kept.
+"""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any, Final
+
+from controller.status import Key, Ref
+from controller.targets import SECRET, SHARED_SECRET, TARGET_LABEL
+from sealer.errors import InvalidManifest, NotOwned, Refused, SealerError
+from sealer.manifests.models import GROUP, Manifest, Metadata, Secret
+from sealer.manifests.secret_types import check_type_allowed, check_type_items
+from sealer.manifests.validation import check_item_key
+
+NAME_LABEL: Final = f"{GROUP}/shared-secret"
+NAMESPACE_LABEL: Final = f"{GROUP}/shared-secret-namespace"
+SYNCED_LABEL: Final = f"{GROUP}/synced"
+KEYS: Final = f"{GROUP}/shared-secret-keys"
+DISABLED: Final = f"{GROUP}/disable-sync"
+_FROM: Final = f"{GROUP}/synced-from"
+_WHEN_UNSYNCED: Final = f"{GROUP}/when-unsynced"
+KEEP: Final = "keep"
+DELETE: Final = "delete"
+_TRUE: Final = "true"
+
+Object = Mapping[str, Any]
+Digest = Callable[[Mapping[str, str]], bytes]
+"""Of a Secret's data, base64 as the API server has it; under a key that nobody else has."""
+
+
+class SyncStopped(Refused):
+    """Somebody has switched it off."""
+
+    reason = "SyncDisabled"
+
+
+class NoSource(Refused):
+    """There is nothing to sync from."""
+
+    reason = "NoSharedSecret"
+
+
+class NotPermitted(Refused):
+    """The owner of the namespace may not have it."""
+
+    reason = "NotPermitted"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Target:
+    """A Secret that asks to be synced, or that was; without its values.
+
+    Attributes:
+        source: the SharedSecret that its labels name; None if they name none.
+        came_from: `namespace/name` of the SharedSecret that it was last synced from; may be empty.
+        when_unsynced: what is to become of it without one, as that SharedSecret said.
+        keys: of its items.
+        rule: which keys it wants, as its annotation says; empty for all.
+        controller: what controls it, `Kind name`; empty if nothing does.
+        is_ours: whether it is made by us for something else.
+        digest: of its data.
+    """
+
+    key: Key
+    uid: str
+    version: str
+    type: str
+    source: Key | None
+    came_from: str
+    when_unsynced: str
+    is_marked: bool
+    keys: frozenset[str]
+    rule: str
+    is_immutable: bool
+    is_disabled: bool
+    is_deleting: bool
+    is_ours: bool
+    controller: str
+    digest: bytes = field(repr=False)
+
+    @property
+    def ref(self) -> Ref:
+        """What it is called."""
+        return Ref(SECRET, self.key.namespace, self.key.name)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Source:
+    """A SharedSecret to sync from.
+
+    Attributes:
+        when_unsynced: what becomes of targets that are not synced any more.
+        is_disabled: whether it is switched off.
+        data: its values, base64; None where it has none at the moment.
+    """
+
+    key: Key
+    when_unsynced: str
+    is_disabled: bool
+    data: Mapping[str, str] | None = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Write:
+    """Change a target that is still as it was seen.
+
+    Attributes:
+        change: to be merged; holds values.
+        after: the target once that is done, but for its version.
+    """
+
+    target: Target
+    change: Manifest = field(repr=False)
+    after: Target
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Remove:
+    """Delete a target that is still as it was seen."""
+
+    target: Target
+
+
+Step = Write | Remove | None
+"""What to do with a target; None: nothing."""
+
+
+def read_target(item: Object, digest: Digest) -> Target:
+    """Read a Secret, and forget its values."""
+    metadata, data = item["metadata"], item.get("data") or {}
+    labels, annotations = metadata.get("labels") or {}, metadata.get("annotations") or {}
+    name, namespace = labels.get(NAME_LABEL, ""), labels.get(NAMESPACE_LABEL, "")
+    return Target(
+        key=Key(metadata["namespace"], metadata["name"]),
+        uid=metadata["uid"],
+        version=metadata["resourceVersion"],
+        type=str(item.get("type", "")),
+        source=Key(namespace, name) if name and namespace else None,
+        came_from=annotations.get(_FROM, ""),
+        when_unsynced=annotations.get(_WHEN_UNSYNCED, ""),
+        is_marked=labels.get(SYNCED_LABEL) == _TRUE,
+        keys=frozenset(data),
+        rule=annotations.get(KEYS, ""),
+        is_immutable=item.get("immutable") is True,
+        is_disabled=annotations.get(DISABLED) == _TRUE,
+        is_deleting="deletionTimestamp" in metadata,
+        is_ours=labels.get(TARGET_LABEL) == _TRUE,
+        controller=_controller(metadata),
+        digest=digest(data),
+    )
+
+
+def sync(target: Target, source: Source, digest: Digest) -> Step:
+    """What makes a target say what its SharedSecret says; the owner may have it.
+
+    Raises:
+        SyncStopped: it is switched off.
+        NotOwned: somebody else's Secret, or one that is a source itself.
+        Refused, InvalidManifest: it cannot hold these keys, or is of a type that is not synced.
+    """
+    if source.is_disabled or target.is_disabled:
+        where = f"{SHARED_SECRET} {source.key}" if source.is_disabled else "it"
+        raise SyncStopped(
+            f"{where} is annotated with {DISABLED}", hint="the values of before are left in place"
+        )
+    _check_free(target)
+    if source.data is None:
+        raise NoSource(
+            f"{SHARED_SECRET} {source.key} has no values now",
+            hint=f"see `kubectl describe shs {source.key.name} -n {source.key.namespace}`",
+        )
+    data = selected(target.rule, source.data)
+    _check_fits(target, data)
+    wanted = replace(
+        target,
+        came_from=str(source.key),
+        when_unsynced=source.when_unsynced,
+        is_marked=True,
+        keys=frozenset(data),
+        digest=digest(data),
+    )
+    if wanted == target:
+        return None
+    if target.is_immutable and wanted.digest != target.digest:
+        raise NotOwned("it is immutable and has other values", hint="delete it and make it anew")
+    change: Manifest = {"metadata": _marks(wanted)}
+    if wanted.digest != target.digest:
+        change["data"] = {**dict.fromkeys(target.keys), **data}
+    return Write(target=target, change=change, after=wanted)
+
+
+def leave(target: Target) -> Step:
+    """What becomes of a Secret that is not synced any more: its labels or the SharedSecret is gone.
+
+    Whatever was never synced is left alone.
+    """
+    if not target.is_marked:
+        return None
+    if target.when_unsynced == DELETE and target.came_from:
+        return Remove(target=target)
+    free = replace(target, came_from="", when_unsynced="", is_marked=False)
+    return Write(target=target, change={"metadata": _marks(free)}, after=free)
+
+
+def selected(rule: str, data: Mapping[str, str]) -> dict[str, str]:
+    """The items that a target wants, under the names it wants.
+
+    Args:
+        rule: `KEY` or `NEW=KEY`, separated by commas; empty for all.
+        data: all items.
+
+    Raises:
+        InvalidManifest: the rule is malformed.
+        Refused: the SharedSecret has no such key.
+    """
+    if not rule.strip():
+        return dict(data)
+    found: dict[str, str] = {}
+    for part in rule.split(","):
+        new, equals, old = (text.strip() for text in part.partition("="))
+        old = old if equals else new
+        try:
+            check_item_key(new)
+        except InvalidManifest:
+            raise InvalidManifest(
+                f"annotation {KEYS} is not of the form KEY,NEW=KEY", key=new
+            ) from None
+        if new in found:
+            raise InvalidManifest(f"annotation {KEYS} names this key twice", key=new)
+        if old not in data:
+            there = ", ".join(sorted(data)) or "none"
+            raise Refused(f"the SharedSecret has no key {old}", hint=f"it has {there}")
+        found[new] = data[old]
+    return found
+
+
+def trouble(target: Target, error: SealerError) -> Manifest:
+    """How a target stands among those in trouble, in the status of its SharedSecret."""
+    text = f"{error.message}; {error.hint}" if error.hint else error.message
+    where = f"key {error.key}: " if error.key else ""
+    return {
+        "namespace": target.key.namespace,
+        "name": target.key.name,
+        "reason": error.reason,
+        "message": f"{where}{text}"[:1024],
+    }
+
+
+def _check_free(target: Target) -> None:
+    if target.is_ours:
+        raise NotOwned(
+            "it is made by sealer for something else, such as the values of a SharedSecret",
+            hint="take the labels off it, and label another Secret",
+        )
+    if target.controller:
+        raise NotOwned(
+            f"it is controlled by {target.controller}, which would write it too",
+            hint="label a Secret that nothing controls",
+        )
+    check_type_allowed(target.type, namespace="")
+
+
+def _check_fits(target: Target, data: Mapping[str, str]) -> None:
+    metadata = Metadata(namespace=target.key.namespace, name=target.key.name)
+    values = {key: base64.b64decode(value) for key, value in data.items()}
+    check_type_items(Secret(metadata=metadata, data=values, type=target.type))
+
+
+def _marks(target: Target) -> Manifest:
+    return {
+        "labels": {SYNCED_LABEL: _TRUE if target.is_marked else None},
+        "annotations": {
+            _FROM: target.came_from or None,
+            _WHEN_UNSYNCED: target.when_unsynced or None,
+        },
+    }
+
+
+def _controller(metadata: Object) -> str:
+    for owner in metadata.get("ownerReferences") or ():
+        if owner.get("controller"):
+            return f"{owner.get('kind')} {owner.get('name')}"
+    return ""

@@ -1,0 +1,61 @@
+"""Which objects besides our own kinds are watched, how they are selected, and what is kept of them.
+
+Always by label, so that what is not ours never travels; of results only metadata, so that values do
+not either.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from controller.access import ACCESS_LABEL, RBAC_GROUP, Granted, read_granted
+from controller.apiserver import ApiServer
+from controller.live import Glimpse, glimpse
+from controller.liveness import Pulse
+from controller.status import Key
+from controller.targets import TARGET_LABEL
+from controller.watching import Watch
+
+
+@dataclass(frozen=True, slots=True)
+class Watches:
+    """Makes them for one API server."""
+
+    api: ApiServer
+    pulse: Pulse
+
+    def secrets(
+        self,
+        found: dict[Key, Glimpse],
+        changed: Callable[[Key, Glimpse | None, Glimpse | None], None],
+        *,
+        all_of_them: bool = False,
+    ) -> Watch[Glimpse]:
+        """The Secrets that the operator makes, or all there are, by metadata."""
+        return Watch(
+            name="secrets",
+            api=self.api,
+            path="/api/v1/secrets",
+            labels="" if all_of_them else f"{TARGET_LABEL}=true",
+            metadata_only=True,
+            read=glimpse,
+            changed=changed,
+            pulse=self.pulse,
+            cache=found,
+        )
+
+    def rbac(
+        self, plural: str, found: dict[Key, Granted], changed: Callable[[Key], None]
+    ) -> Watch[Granted]:
+        """The Roles or the RoleBindings that access lists have become."""
+        return Watch(
+            name=plural,
+            api=self.api,
+            path=f"/apis/{RBAC_GROUP}/v1/{plural}",
+            labels=f"{ACCESS_LABEL}=true",
+            read=read_granted,
+            changed=lambda key, _old, _new: changed(key),
+            pulse=self.pulse,
+            cache=found,
+        )

@@ -1,0 +1,258 @@
+"""The key Secrets of a cluster as a keyring, for whoever has rights on Secrets where they are.
+
+Decisions about keys are made in the specs of SealingKeys, and keys are made by the controller: not
+here. What is done here is what takes the private keys: backing them up, putting them back, deleting
+one. Every write holds only if the Secret is still the one that was read.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Final, assert_never
+
+from sealer import backup_copy, lifecycle
+from sealer.apiserver import (
+    EVENTS,
+    NAMESPACES,
+    SEALING_KEYS,
+    SECRETS,
+    ApiServer,
+    Changed,
+    Missing,
+    Object,
+)
+from sealer.crypto.keys import UnsealingKey
+from sealer.errors import ClusterError, InvalidBackup, InvalidKey, Refused
+from sealer.key_secrets import (
+    KEY_LABEL,
+    KeyProblem,
+    key_secret,
+    keyring_of,
+    read_key,
+    record_annotations,
+    secret_name,
+)
+from sealer.keyring import HeldKey, Keyring
+from sealer.lifecycle import Add, Change, Delete, Make, Record
+from sealer.manifests.models import API_VERSION, Manifest
+
+_TRIES: Final = 5
+"""How often somebody else may be faster before we give up."""
+_MOST_NOTE: Final = 1024
+"""Bytes of an Event's note that the API server takes."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Act:
+    """What a person did with a key, for an Event.
+
+    Attributes:
+        action: what was done, such as `Backup`.
+        reason: what became of it, such as `BackedUp`; CamelCase.
+        note: in words, with the user's name; no value.
+    """
+
+    action: str
+    reason: str
+    note: str
+
+
+@dataclass(slots=True)
+class ClusterKeyring:
+    """The key Secrets in a namespace, as commands see them (`sealer.key_place.KeyPlace`)."""
+
+    api: ApiServer
+    namespace: str
+    name: str
+    _uids: dict[str, str] = field(default_factory=dict)
+
+    def held(self) -> Keyring:
+        """All keys, private halves included.
+
+        Raises:
+            ClusterError: they cannot be read.
+            InvalidKey: a key Secret is not what it must be.
+        """
+        return self._read()[0]
+
+    def change(self, decide: Callable[[Keyring], Sequence[Change]], *, now: datetime) -> Keyring:
+        """Read, decide and write; where somebody else was faster, all over again.
+
+        Changes are carried out one after the other. Killed in between, what is done is done, and
+        deciding again gives the rest.
+
+        Raises:
+            SealerError: what `decide` raises; nothing is changed then.
+            ClusterError: they cannot be read or written.
+            InvalidKey: a key Secret is not what it must be.
+            Refused: a key is to be made, or put there without its private half.
+        """
+        del now  # what is recorded has its times
+        for last in range(_TRIES, 0, -1):
+            keyring, seen = self._read()
+            try:
+                changes = decide(keyring)
+                for change in changes:
+                    self._carry_out(change, seen)
+            except Changed:
+                if last == 1:
+                    raise
+            else:
+                self._forget_deleted(changes)
+                return lifecycle.applied(keyring, changes)
+        raise AssertionError  # pragma: no cover - the last try returns or raises
+
+    def forget(self, key_id: str) -> None:
+        """Delete what is left of a key whose Secret is gone: its backup copy, its SealingKey.
+
+        Raises:
+            ClusterError: it cannot be deleted.
+        """
+        copies = self.api.list(
+            SECRETS, namespace=self.namespace, labels=f"{backup_copy.LABEL}=true"
+        )
+        for item in copies:
+            if _copied(item) == key_id:
+                with suppress(Changed):  # then it is the copy of another key by now
+                    self._delete_secret(item["metadata"])
+        # Last: as long as it is there, whoever was killed can be seen to have begun.
+        public = self.api.get(SEALING_KEYS, key_id)
+        if public is not None:
+            self.api.delete(SEALING_KEYS, key_id, uid=public["metadata"]["uid"])
+
+    def announce(self, key: HeldKey, act: Act, *, now: datetime) -> None:
+        """Make an Event about a key's Secret and its SealingKey.
+
+        The Event's name holds the key id, so that an audit log without bodies tells it too.
+
+        Raises:
+            ClusterError: it cannot be made.
+        """
+        uid = self._uids.get(secret_name(key.record.ordinal), "")
+        event = _event(key, act, namespace=self.namespace, uid=uid, now=now)
+        self.api.create(EVENTS, event, namespace=self.namespace)
+
+    def _secrets(self) -> list[Object]:
+        selected = f"{KEY_LABEL}=true"
+        return list(self.api.list(SECRETS, namespace=self.namespace, labels=selected))
+
+    def _read(self) -> tuple[Keyring, dict[str, Object]]:
+        secrets = self._secrets()
+        keyring, problems = keyring_of(read_key(item) for item in secrets)
+        if problems:
+            raise self._unusable(problems[0])
+        seen = {str(item["metadata"]["name"]): item["metadata"] for item in secrets}
+        self._uids |= {name: str(metadata["uid"]) for name, metadata in seen.items()}
+        return keyring, seen
+
+    def _unusable(self, problem: KeyProblem) -> InvalidKey:
+        return InvalidKey(
+            problem.error.message,
+            key=problem.error.key,
+            obj=f"Secret {self.namespace}/{problem.name}",
+            hint="mend it; or take its label off, and it is no key any more: "
+            f"`kubectl label secret -n {self.namespace} {problem.name} {KEY_LABEL}-`",
+        )
+
+    def _forget_deleted(self, changes: Sequence[Change]) -> None:
+        # Not before what takes a key's place is there: a controller without a key makes one.
+        for change in changes:
+            if isinstance(change, Delete):
+                self.forget(change.key.id)
+
+    def _carry_out(self, change: Change, seen: dict[str, Object]) -> None:
+        match change:
+            case Add(key):
+                self._add(key)
+            case Record(key):
+                name = secret_name(key.record.ordinal)
+                change_of = {"metadata": {"annotations": record_annotations(key.record)}}
+                version = seen[name]["resourceVersion"]
+                self.api.merge(SECRETS, name, change_of, version=version, namespace=self.namespace)
+            case Delete(key):
+                # Before the SealingKey, which the controller would make anew.
+                self._delete_secret(seen[secret_name(key.record.ordinal)])
+            case Make():
+                raise Refused(
+                    "the keys of a cluster are made by its controller", hint="`sealer keys renew`"
+                )
+            case _:
+                assert_never(change)
+
+    def _delete_secret(self, metadata: Object) -> None:
+        self.api.delete(SECRETS, metadata["name"], uid=metadata["uid"], namespace=self.namespace)
+
+    def _add(self, key: HeldKey) -> None:
+        if not isinstance(key.unwrapper, UnsealingKey):
+            raise Refused(f"key {key.id} is not kept in memory, so it cannot be put into a cluster")
+        manifest = key_secret(key.unwrapper, key.record, namespace=self.namespace)
+        name = secret_name(key.record.ordinal)
+        try:
+            try:
+                made = self.api.create(SECRETS, manifest, namespace=self.namespace)
+            except Missing:
+                self._make_namespace()
+                made = self.api.create(SECRETS, manifest, namespace=self.namespace)
+        except Changed:
+            raise self._taken(name) from None
+        self._uids[name] = str(made["metadata"]["uid"])
+
+    def _taken(self, name: str) -> ClusterError:
+        metadata = (self.api.get(SECRETS, name, namespace=self.namespace) or {}).get("metadata", {})
+        if metadata and KEY_LABEL not in (metadata.get("labels") or {}):
+            return ClusterError(
+                "there is a Secret of this name, and it is not labelled as a key",
+                obj=f"Secret {self.namespace}/{name}",
+                hint=f"if it is one, `kubectl label secret -n {self.namespace} {name} "
+                f"{KEY_LABEL}=true`; else delete it",
+            )
+        return Changed(f"Secret {self.namespace}/{name} has just been made by somebody else")
+
+    def _make_namespace(self) -> None:
+        # `sealer install` applies its own labels over these.
+        labels = {"app.kubernetes.io/name": "sealer", "app.kubernetes.io/managed-by": "sealer"}
+        body: Manifest = {
+            "apiVersion": "v1",
+            "kind": NAMESPACES.kind,
+            "metadata": {"name": self.namespace, "labels": labels},
+        }
+        self.api.create(NAMESPACES, body)
+
+
+def _copied(item: Object) -> str:
+    """Id of the key that a copy is of; the items of a list do not say their kind."""
+    try:
+        return backup_copy.read_copy({"kind": SECRETS.kind, **item}).key_id
+    except InvalidBackup:
+        return ""
+
+
+def _event(key: HeldKey, act: Act, *, namespace: str, uid: str, now: datetime) -> Manifest:
+    regarding: dict[str, str] = {
+        "apiVersion": "v1",
+        "kind": SECRETS.kind,
+        "namespace": namespace,
+        "name": secret_name(key.record.ordinal),
+    }
+    if uid:
+        regarding["uid"] = uid
+    return {
+        "apiVersion": f"{EVENTS.group}/{EVENTS.version}",
+        "kind": EVENTS.kind,
+        "metadata": {
+            "namespace": namespace,
+            "name": f"{key.id}.{act.reason.lower()}.{int(now.timestamp() * 1e6):x}",
+        },
+        "eventTime": now.strftime("%Y-%m-%dT%H:%M:%S.%fZ"),
+        "reportingController": "sealer.dev/cli",
+        "reportingInstance": "sealer",
+        "action": act.action,
+        "reason": act.reason,
+        "type": "Normal",
+        "regarding": regarding,
+        "related": {"apiVersion": API_VERSION, "kind": SEALING_KEYS.kind, "name": key.id},
+        "note": act.note.encode()[:_MOST_NOTE].decode(errors="ignore"),
+    }
