@@ -53,7 +53,7 @@ def _renew(shop: Namespace, key: UnsealingKey) -> None:
 
 def _decide(shop: Namespace, key: UnsealingKey, state: str) -> None:
     """As an administrator does with kubectl; the controller carries it out."""
-    change = {"spec": {"state": state, "reason": "made-up", "decidedBy": "admin"}}
+    change = {"spec": {"state": state, "reason": "a test decides so", "decidedBy": "admin"}}
     merge = "application/merge-patch+json"
     published = f"{GROUP}/sealingkeys/{key.id}"
     assert shop.api.request("PATCH", published, change, content_type=merge).status == 200
