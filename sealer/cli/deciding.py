@@ -78,6 +78,8 @@ def decide_in_cluster(
     """
     before, key_id = _ask(api, wanted)
     after = before
+    if before.has_become(key_id, wanted.state):
+        timeout = 0  # nothing was asked for
     for _ in terminal.waiting("the controller", seconds=timeout):
         after = read_cluster_keys(api)
         if after.has_become(key_id, wanted.state) and after.is_settled():
