@@ -91,19 +91,23 @@ class ClusterKeyring:
             Refused: a key is to be made, or put there without its private half.
         """
         del now  # what is recorded has its times
-        for last in range(_TRIES, 0, -1):
+        tries, deleted = _TRIES, set[str]()
+        while True:
             keyring, seen = self._read()
+            changes = decide(keyring)
             try:
-                changes = decide(keyring)
                 for change in changes:
                     self._carry_out(change, seen)
+                    deleted |= {change.key.id} if isinstance(change, Delete) else set()
             except Changed:
-                if last == 1:
+                tries -= 1
+                if not tries:
                     raise
-            else:
-                self._forget_deleted(changes)
-                return lifecycle.applied(keyring, changes)
-        raise AssertionError  # pragma: no cover - the last try returns or raises
+                continue
+            # Not before what takes a key's place is there: a controller without a key makes one.
+            for key_id in sorted(deleted):
+                self.forget(key_id)
+            return lifecycle.applied(keyring, changes)
 
     def forget(self, key_id: str) -> None:
         """Delete what is left of a key whose Secret is gone: its backup copy, its SealingKey.
@@ -156,12 +160,6 @@ class ClusterKeyring:
             hint="mend it; or take its label off, and it is no key any more: "
             f"`kubectl label secret -n {self.namespace} {problem.name} {KEY_LABEL}-`",
         )
-
-    def _forget_deleted(self, changes: Sequence[Change]) -> None:
-        # Not before what takes a key's place is there: a controller without a key makes one.
-        for change in changes:
-            if isinstance(change, Delete):
-                self.forget(change.key.id)
 
     def _carry_out(self, change: Change, seen: dict[str, Object]) -> None:
         match change:

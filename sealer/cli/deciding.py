@@ -7,7 +7,7 @@ carries it out; we wait for that and tell what came of it. The rules are the sam
 from __future__ import annotations
 
 import getpass
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -78,8 +78,9 @@ def decide_in_cluster(
     """
     before, key_id = _ask(api, wanted)
     after = before
-    for _ in terminal.waiting("the controller", seconds=timeout):
-        after = read_cluster_keys(api)
+    if before.has_become(key_id, wanted.state):
+        timeout = 0  # nothing was asked for
+    for after in _looks(api, timeout=timeout, terminal=terminal):
         if after.has_become(key_id, wanted.state) and after.is_settled():
             break
         _check_not_refused(after, key_id)
@@ -102,9 +103,7 @@ def renew_in_cluster(api: ApiServer, *, timeout: float, terminal: Terminal) -> H
     """
     before = _ask_for_newer(api)
     last = before.keyring.keys[-1].record.ordinal
-    after = before
-    for _ in terminal.waiting("the controller", seconds=timeout):
-        after = read_cluster_keys(api)
+    for after in _looks(api, timeout=timeout, terminal=terminal):
         newer = after.keyring.keys[-1]
         if newer.record.ordinal > last:
             break
@@ -128,6 +127,16 @@ def read_cluster_keys(api: ApiServer) -> ClusterKeys:
     from sealer.apiserver import SEALING_KEYS  # noqa: PLC0415 - imported already
 
     return ClusterKeys.read(api.list(SEALING_KEYS))
+
+
+def _looks(api: ApiServer, *, timeout: float, terminal: Terminal) -> Iterator[ClusterKeys]:
+    """The keys again and again; a look that fails takes nothing back of what was asked for."""
+    for _ in terminal.waiting("the controller", seconds=timeout):
+        try:
+            keys = read_cluster_keys(api)
+        except ClusterError:
+            continue
+        yield keys
 
 
 def tell(before: Keyring, after: Keyring, terminal: Terminal) -> None:

@@ -73,7 +73,8 @@ class Whereabouts:
         """The options that name the same place, for commands that are shown."""
         if self.directory is not None:
             return f" --keyring {self.directory}"
-        return f" --context {self.context}" if self.context else ""
+        named = [("--kubeconfig", self.kubeconfig), ("--context", self.context)]
+        return "".join(f" {option} {value}" for option, value in named if value)
 
 
 def chosen_directory(keyring: Path | None, kubeconfig: Path | None, context: str) -> Path | None:

@@ -84,6 +84,8 @@ def restore(arguments: Restore, terminal: Terminal) -> None:
     or directory is made if it is not there. A controller that was started before has made a key of
     its own, in the place of an old one: --replace-unused deletes that, if nothing is sealed to it.
     """
+    if arguments.replace_unused and arguments.directory is not None:
+        raise UsageError("--replace-unused is for a cluster")
     opened = open_backup(arguments.file, _keys(arguments), terminal=terminal)
     terminal.note(_described(opened))
     if arguments.directory is None:
@@ -91,8 +93,6 @@ def restore(arguments: Restore, terminal: Terminal) -> None:
             arguments.cluster(), opened, terminal, replace_unused=arguments.replace_unused
         )
         return
-    if arguments.replace_unused:
-        raise UsageError("--replace-unused is for a cluster")
     keyring_directory.make(arguments.directory)
     restore_to_directory(arguments.directory, opened, terminal)
 

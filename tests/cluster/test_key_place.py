@@ -2,28 +2,31 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from datetime import timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from sealer import lifecycle
 from sealer.apiserver import ApiServer as Access
 from sealer.apiserver import Changed, Connection
+from sealer.backup import Backup, clashing, plan_restore
 from sealer.cluster_keys import ClusterKeyring
 from sealer.crypto.keys import UnsealingKey
 from sealer.errors import ClusterError, Refused
-from sealer.keyring import Keyring, KeyState
+from sealer.keyring import HeldKey, Keyring, KeyState
 from sealer.lifecycle import Add, Change, Delete, Make, Record
-from tests.cluster.running import key_secret
-from tests.key_place_contract import CONTRACT, FIRST, NOW, SECOND
+from tests.cluster.running import GROUP, key_secret, sealing_key
+from tests.key_place_contract import CONTRACT, FIRST, NOW, SECOND, WHOLE
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from tests.cluster.harness.api_server import ApiServer
+    from tests.cluster.harness.fixtures import NamespaceFactory
 
 _LATER = NOW + timedelta(days=1)
+_OWN = UnsealingKey(bytes([77]) * 32)
 
 
 @pytest.fixture
@@ -117,6 +120,89 @@ def test_key_that_was_made_anew_meanwhile_is_not_deleted(
 
     assert place.change(decide, now=NOW).get(SECOND.id) is None
     assert installed_sealer.request("GET", path).body["data"] == other["data"]
+
+
+class _Killed(BaseException):
+    """The end of the process, before a write."""
+
+
+class _Mortal(Access):
+    """A way to the API server whose user is killed before one of its writes."""
+
+    def __init__(self, connection: Connection, *, dies_at: int) -> None:
+        super().__init__(connection)
+        self.left = dies_at
+
+    def _ask(self, act: str, verb: str, *arguments: Any, **named: Any) -> Any:  # noqa: ANN401 - as it is
+        if verb in ("create", "patch", "delete"):
+            self.left -= 1
+            if not self.left:
+                raise _Killed
+        return super()._ask(act, verb, *arguments, **named)
+
+
+def _public(api: ApiServer, *keys: HeldKey) -> None:
+    for key in keys:
+        api.request("POST", f"{GROUP}/sealingkeys", sealing_key(key.public))
+
+
+def _replaced(ring: Keyring) -> Sequence[Change]:
+    backup = Backup(name="prod", made_at=NOW, keyring=WHOLE)
+    return plan_restore(backup, ring, replaceable=[key.id for key in clashing(backup, ring)])
+
+
+def _noted(ring: Keyring) -> Sequence[Change]:
+    unnoted = [key.id for key in ring.keys if key.record.backed_up_at != _LATER]
+    return lifecycle.backed_up(ring, unnoted, now=_LATER)
+
+
+OWN = replace(FIRST, public=_OWN.public, unwrapper=_OWN)
+"""A key that a new controller has made."""
+_ACTS: dict[str, tuple[Sequence[HeldKey], Callable[[Keyring], Sequence[Change]], Keyring]] = {
+    "restore": ([], _replaced, WHOLE),
+    "restore over a new key": ([OWN], _replaced, WHOLE),
+    "note a backup": (WHOLE.keys, _noted, WHOLE),
+    "delete": (WHOLE.keys, lambda ring: [Delete(key) for key in ring.keys[:-1]], WHOLE),
+}
+
+
+@pytest.mark.parametrize("act", _ACTS)
+def test_killed_before_any_write_nothing_is_lost_and_doing_it_again_ends_well(
+    act: str, installed_sealer: ApiServer, new_namespace: NamespaceFactory
+) -> None:
+    before, decide, goal = _ACTS[act]
+    connection = Connection(kubeconfig=installed_sealer.admin)
+    for dies_at in range(1, 20):
+        place = ClusterKeyring(Access(connection), new_namespace("killed"), "prod")
+        place.change(lambda _: [Add(key) for key in before], now=NOW)
+        _public(installed_sealer, *before)
+        mortal = _Mortal(connection, dies_at=dies_at)
+        survived = True
+        try:
+            ClusterKeyring(mortal, place.namespace, "prod").change(decide, now=_LATER)
+        except _Killed:
+            survived = False
+        _check_nothing_lost(place.held(), before, act)
+        after = place.change(decide, now=_LATER)
+        ids = [key.id for key in after.keys]
+        assert ids == [key.id for key in goal.keys if act != "delete" or key.id == SECOND.id]
+        if survived:
+            assert dies_at > 1
+            return
+    pytest.fail("it never ended")
+
+
+def _check_nothing_lost(found: Keyring, before: Sequence[HeldKey], act: str) -> None:
+    """Only what is to be deleted may be gone, and whatever is there is whole."""
+    for key in before:
+        if key.id != OWN.id and not (act == "delete" and key.id == FIRST.id):
+            assert found.get(key.id)
+    for key in found.keys:
+        wanted = next(each for each in (*WHOLE.keys, OWN) if each.id == key.id)
+        assert (key.record.ordinal, key.record.state) == (
+            wanted.record.ordinal,
+            wanted.record.state,
+        )
 
 
 def test_what_is_recorded_of_a_key_that_is_gone_is_not_written(

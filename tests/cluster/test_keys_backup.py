@@ -313,6 +313,17 @@ def test_event_that_may_not_be_made_is_a_warning(
     assert "backed up 3 keys" in said
 
 
+def test_restore_takes_no_more_rights_than_the_page_says(
+    lost: OwnCluster, emptied: OwnCluster, tmp_path: Path, phrase: Path
+) -> None:
+    _backup(lost, tmp_path, phrase)
+    rule = {"apiGroups": [""], "resources": ["secrets"], "verbs": ["list", "create", "patch"]}
+    emptied.grant("grace", rule, namespace="sealer-system")
+    grace = emptied.laptop(tmp_path, user="grace")
+    restore = ("keys", "restore", "backup.age", "--passphrase-file", phrase)
+    assert grace.sealer(*restore).out.count(": restored\n") == 3
+
+
 def test_backup_that_cannot_be_noted_is_written_and_said_to_be(
     lost: OwnCluster, tmp_path: Path, phrase: Path
 ) -> None:

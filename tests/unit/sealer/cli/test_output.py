@@ -122,3 +122,29 @@ def test_counts_agree_with_their_nouns() -> None:
         "1 file",
         "2 files",
     )
+
+
+def test_waiting_is_shown_on_a_terminal_and_wiped(monkeypatch: pytest.MonkeyPatch) -> None:
+    tty = _stderr_is_a_terminal(monkeypatch)
+    times = iter([0.0, 0.5, 2.0, 9.0])
+    monkeypatch.setattr(output, "monotonic", lambda: next(times))
+    slept: list[float] = []
+    monkeypatch.setattr(output, "sleep", slept.append)
+    assert len(list(Terminal(quiet=False).waiting("the controller", seconds=2.2))) == 3
+    assert slept == [0.5, pytest.approx(0.2)]
+    shown = "waiting for the controller: 2 s …"
+    assert tty.told() == f"\r{shown}\r{' ' * len(shown)}\r"
+
+
+def test_waiting_says_nothing_where_nobody_looks(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    times = iter([0.0, 5.0, 9.0])
+    monkeypatch.setattr(output, "monotonic", lambda: next(times))
+    monkeypatch.setattr(output, "sleep", lambda _: None)
+    assert len(list(Terminal(quiet=False).waiting("the controller", seconds=8))) == 2
+    assert capsys.readouterr().err == ""
+
+
+def test_waiting_looks_once_where_there_is_no_time() -> None:
+    assert len(list(Terminal(quiet=False).waiting("the controller", seconds=0))) == 1
