@@ -39,6 +39,7 @@ _TOKEN = re.compile(
     re.VERBOSE,
 )
 _OPERANDS: Final = frozenset({"item", "root", "word", "string", "number"})
+_ASSIGNS = re.compile(r":?=|,")
 _ITEM_NAME = re.compile(rb"[-._a-zA-Z0-9]{1,253}")
 _KEYWORDS: Final = frozenset(
     {"block", "break", "continue", "define", "else", "end", "false", "if", "nil", "range"}
@@ -123,7 +124,8 @@ def _action(source: str, start: int, line: int) -> _Found:
     while (closing := _CLOSE.match(source, position)) is None:
         token = _TOKEN.match(source, position)
         if token is None or token.end() - start > MAX_ACTION_LENGTH:
-            raise refused(line, "an action cannot be read", hint=_HINT)
+            assigns = token is None and _ASSIGNS.match(source, position)
+            raise refused(line, _unread(tokens, assigns=bool(assigns)), hint=_HINT)
         tokens.append(_Token(token.lastgroup or "", token[0]))
         position = token.end()
     _check_adjacent(tokens, line)
@@ -137,6 +139,13 @@ def _action(source: str, start: int, line: int) -> _Found:
 class _Token:
     kind: str
     text: str
+
+
+def _unread(tokens: Sequence[_Token], *, assigns: bool) -> str:
+    for token in tokens:
+        if token.text in _KEYWORDS:
+            return _described(token.text)
+    return "a variable is not understood" if assigns else "an action cannot be read"
 
 
 def _check_adjacent(tokens: Sequence[_Token], line: int) -> None:
@@ -182,11 +191,13 @@ class _Parser:
         if token is not None and token.kind == "word":
             name = token.text
             self.position += 1
+            if name not in _LOWERED:  # before what it is given, which may be as unknown
+                raise self._refused(_described(name))
         operands: list[_Operand] = []
         while (token := self._next()) is not None and token.text not in ("|", ")"):
             operands.append(self._operand(token))
         if name:
-            return self._called(name, [*operands, *piped])
+            return _LOWERED[name](self, [*operands, *piped])
         if len(operands) != 1 or piped:
             raise self._refused("an action cannot be read")
         return self._value(operands[0])
@@ -204,18 +215,19 @@ class _Parser:
                 return int(token.text)
             case "word":
                 raise self._refused(_described(token.text))
-        self.depth += 1
-        if token.text != "(" or self.depth > _MAX_BRACKETS:
+        if token.text != "(":
             raise self._refused("an action cannot be read")
+        return self._inner()
+
+    def _inner(self) -> Expression:
+        self.depth += 1
+        if self.depth > _MAX_BRACKETS:
+            raise self._refused(f"brackets are nested more than {_MAX_BRACKETS} deep")
         inner = self._pipeline()
         if not self._takes(")"):
             raise self._refused("an action cannot be read")
+        self.depth -= 1
         return inner
-
-    def _called(self, name: str, operands: list[_Operand]) -> Expression:
-        if name not in _LOWERED:
-            raise self._refused(_described(name))
-        return _LOWERED[name](self, operands)
 
     def index(self, operands: list[_Operand]) -> Expression:
         """`index . "NAME"`."""
