@@ -24,6 +24,7 @@ _MOST_WAITING = 1000
 _MOST_NOTE = 1024
 """Bytes of an Event's note that the API server takes."""
 _MOST_NAME = 253 - 18
+_ACTIONS = {"SealedSecret": "Open", "Secret": "Sync"}
 
 logger = logging.getLogger(__name__)
 
@@ -91,7 +92,7 @@ def _event(subject: Subject, *, reason: str, note: str, warning: bool) -> dict[s
     namespace = subject.key.namespace or "default"
     stem = subject.key.name[:_MOST_NAME].rstrip("-.")
     regarding = {
-        "apiVersion": API_VERSION,
+        "apiVersion": "v1" if subject.kind == "Secret" else API_VERSION,
         "kind": subject.kind,
         "name": subject.key.name,
         "uid": subject.uid,
@@ -106,7 +107,7 @@ def _event(subject: Subject, *, reason: str, note: str, warning: bool) -> dict[s
             "name": f"{stem}.{secrets.token_hex(8)}",
         },
         "reportingController": _COMPONENT,
-        "action": "Open" if subject.kind == "SealedSecret" else "Publish",
+        "action": _ACTIONS.get(subject.kind, "Publish"),
         "reason": reason,
         "type": "Warning" if warning else "Normal",
         "regarding": regarding,

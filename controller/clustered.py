@@ -36,7 +36,9 @@ from controller.server import serving
 from controller.settings import ClusterSettings, Settings
 from controller.shares import Shares
 from controller.status import READY, Key, Status
+from controller.synced import Synced
 from controller.watches import Watches
+from controller.watching import Watch
 from controller.workqueue import Backoff, WorkQueue
 from sealer.errors import SealerError
 from sealer.key_secrets import KeyProblem
@@ -133,6 +135,17 @@ class Operator:
             now=now,
         )
         self._sharing = WorkQueue[Key](self._share, backoff=backoff)
+        watches = Watches(api, self._pulse)
+        self._synced = Synced(
+            cluster=cluster,
+            announcer=self._announcer,
+            watches=watches,
+            backoff=backoff,
+            parallel=options.workers,
+            own_namespace=self._namespace,
+            is_there=lambda key: key in self._shares.seen,
+            look_again=lambda key: self._shares.look_again(key),  # noqa: PLW0108 - made below
+        )
         grants = Grants(cluster=cluster)
         self._shares = Shares(
             cluster=cluster,
@@ -142,12 +155,16 @@ class Operator:
             grants=grants,
             enqueue=self._sharing.add,
             now=now,
+            targets=self._synced.targets,
         )
-        watches = Watches(api, self._pulse)
-        self._secrets = watches.secrets(found, self._see_secret)
         self._key_secrets = watches.key_secrets(self._namespace, key_secrets, self._see_key_secret)
-        self._roles = watches.rbac("roles", grants.roles, self._shares.rbac_changed)
-        self._bindings = watches.rbac("rolebindings", grants.bindings, self._shares.rbac_changed)
+        self._watches: list[Watch[Any]] = [
+            watches.secrets(found, self._see_secret),
+            self._key_secrets,
+            watches.rbac("roles", grants.roles, self._shares.rbac_changed),
+            watches.rbac("rolebindings", grants.bindings, self._shares.rbac_changed),
+            *self._synced.watches,
+        ]
 
     async def work(self, stopping: asyncio.Event) -> None:
         """Start everything in its order, and go on until cancelled.
@@ -164,14 +181,12 @@ class Operator:
             ),
             asyncio.TaskGroup() as group,
         ):
-            for watch in (self._secrets, self._key_secrets, self._roles, self._bindings):
+            for watch in self._watches:
                 self._pulse.expect(watch.name)
                 group.create_task(watch.run())
             await self._own_kinds_are_there()
-            await self._secrets.synced.wait()
-            await self._key_secrets.synced.wait()
-            await self._roles.synced.wait()
-            await self._bindings.synced.wait()
+            for watch in self._watches:
+                await watch.synced.wait()
             self._keys.read()
             see = {
                 SEALED_SECRETS: self._see_sealed,
@@ -205,7 +220,9 @@ class Operator:
     async def _share_all(self) -> None:
         """Share, once it is known what there is: rights of one that is not there are taken back."""
         await self._listed(SHARED_SECRETS)
-        await self._sharing.run(self._options.workers)
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._sharing.run(self._options.workers))
+            group.create_task(self._synced.run())
 
     async def _listed(self, resource: str) -> None:
         await self._pulse.expect(resource).wait()
@@ -242,6 +259,7 @@ class Operator:
         while True:
             await asyncio.sleep(self._options.resync)
             self._engine.look_at_all_again()
+            self._synced.look_at_all_again()
 
     async def _count(self) -> None:
         """Publish how many objects are sealed to a key, once they have been quiet for a while."""
@@ -333,12 +351,15 @@ class Operator:
 
     def _snapshot(self) -> Snapshot:
         ready = [known.status.condition(READY) for known in self._engine.known.values()]
+        targets, troubled = self._synced.targets.index.counts()
         return Snapshot(
             objects=[(item.reason, item.status) if item else ("", False) for item in ready],
             keys=[str(key.record.state) for key in self._keys.keyring.keys],
             key_problems=len(self._keys.problems),
             depth=self._objects.depth,
             retries=self._objects.retries,
+            targets=targets,
+            troubled=troubled,
             leader=self._leading,
             disconnected=self._pulse.disconnected(),
         )

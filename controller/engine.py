@@ -15,12 +15,12 @@ from typing import Any, Protocol
 
 from controller.apiserver import Rejected
 from controller.cluster import Changed, Cluster
-from controller.live import Glimpse, glimpsed, read_live
+from controller.live import Glimpse, glimpsed, is_older, read_live
 from controller.reconcile import Observed, Plan, conclude, is_done, outline, plan
 from controller.settings import Settings
 from controller.status import READY, Key, Ref, Status, Written, failed
 from controller.targets import SECRET, SHARED_SECRET, Live
-from controller.watching import is_older, key_of
+from controller.watching import key_of
 from sealer.errors import ClusterError, MalformedInput, NotOwned, SealerError, Unavailable
 from sealer.keyring import Keyring
 from sealer.manifests.models import SealedSecret

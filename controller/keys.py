@@ -16,7 +16,7 @@ from urllib.parse import quote
 
 from controller.apiserver import CONFLICT, ApiServer
 from controller.cluster import Changed, Cluster
-from controller.live import FIELD_MANAGER
+from controller.live import FIELD_MANAGER, is_older
 from controller.renewal import (
     KIND,
     first_record,
@@ -24,7 +24,6 @@ from controller.renewal import (
     sealing_key_status,
 )
 from controller.status import Key, Ref
-from controller.watching import is_older
 from sealer.crypto.keys import UnsealingKey
 from sealer.errors import SealerError
 from sealer.key_secrets import KeyProblem, key_secret, keyring_of
