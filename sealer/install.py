@@ -22,6 +22,7 @@ FILES = (
     "crds/sealingkeys.yaml",
     "install/rbac.yaml",
     "install/access-policy.yaml",
+    "install/owner-policy.yaml",
     "install/network.yaml",
     "install/deployment.yaml",
 )
