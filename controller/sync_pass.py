@@ -31,6 +31,9 @@ from controller.syncing import (
 from controller.targets import SECRET, SHARED_SECRET
 from sealer.errors import SealerError, Unavailable
 
+_ASKED_SECONDS = 1.0
+"""How long an answer about an owner counts: not to the end of a pass over thousands of targets,
+whose rights may be taken away in the middle of it."""
 _REVIEWS = "/apis/authorization.k8s.io/v1/subjectaccessreviews"
 
 Object = Mapping[str, Any]
@@ -61,7 +64,7 @@ class Pass:
     digest: Digest
     in_flight: asyncio.Semaphore
     is_current: Callable[[], bool]
-    _asked: dict[NamespaceOwner, asyncio.Task[bool]] = field(default_factory=dict)
+    _asked: dict[NamespaceOwner, tuple[float, asyncio.Task[bool]]] = field(default_factory=dict)
 
     async def handle(self, target: Target) -> Target | None:
         """Make a target what it should be.
@@ -105,16 +108,20 @@ class Pass:
 
     async def _check_permitted(self, namespace: str) -> None:
         owner = read_owner(namespace, self.owners.get(Key("", namespace), ""))
-        task = self._asked.get(owner)
-        if task is None:
-            task = self._asked[owner] = asyncio.create_task(self._may(owner))
-        if not await asyncio.shield(task):
+        if not await self._ask(owner):
             key = self.source.key
             raise NotPermitted(
                 f"the owner of namespace {namespace} ({owner}) may not sync {SHARED_SECRET} {key}",
                 hint="its access list can grant `sync`; if there is no such SharedSecret, correct "
                 "the labels",
             )
+
+    async def _ask(self, owner: NamespaceOwner) -> bool:
+        now = asyncio.get_running_loop().time()
+        asked = self._asked.get(owner)
+        if asked is None or now - asked[0] > _ASKED_SECONDS:
+            asked = self._asked[owner] = (now, asyncio.create_task(self._may(owner)))
+        return await asyncio.shield(asked[1])
 
     async def _may(self, owner: NamespaceOwner) -> bool:
         body = review(owner, self.source.key)

@@ -43,11 +43,11 @@ def _rule(group: str, resources: list[str], verbs: list[str]) -> Object:
 
 
 def _give(api: ApiServer, somebody: Person, *rules: Object) -> None:
-    named = {"metadata": {"name": f"owners-{somebody.name}"}}
+    named: Object = {"metadata": {"name": f"owners-{somebody.name}"}}
     assert (
         api.request("POST", f"{_RBAC}/clusterroles", {**named, "rules": list(rules)}).status == 201
     )
-    about = {"apiGroup": "rbac.authorization.k8s.io", "name": named["metadata"]["name"]}
+    about: Object = {"apiGroup": "rbac.authorization.k8s.io", "name": named["metadata"]["name"]}
     bound = {
         **named,
         "roleRef": {**about, "kind": "ClusterRole"},
@@ -114,7 +114,7 @@ def test_a_namespace_is_not_made_with_an_owner(mallory: Person) -> None:
         body = {"metadata": {**metadata, "annotations": {OWNER: _MINE}}}
         for query in ("", "?dryRun=All"):
             assert _is_refused(mallory.send("POST", _NAMESPACES + query, body))
-    applied = {"apiVersion": "v1", "kind": "Namespace"}
+    applied: Object = {"apiVersion": "v1", "kind": "Namespace"}
     body = {**applied, "metadata": {"name": "of-mallory", "annotations": {OWNER: _MINE}}}
     path = f"{_NAMESPACES}/of-mallory?fieldManager=x"
     assert _is_refused(mallory.send("PATCH", path, body, content_type=APPLY))

@@ -33,7 +33,7 @@ def web(shop: Namespace, new_namespace: NamespaceFactory) -> Namespace:
 
 
 def _synced(shop: Namespace, web: Namespace, when: str) -> Shared:
-    spec = {"whenUnsynced": when} if when else {}
+    spec: dict[str, Any] = {"whenUnsynced": when} if when else {}
     shared = share(shop, "db", _VALUES, sync_line(ADA), **spec)
     ask(web, "mine", shared)
     has(web, "mine", _VALUES)
