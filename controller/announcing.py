@@ -24,6 +24,7 @@ _MOST_WAITING = 1000
 _MOST_NOTE = 1024
 """Bytes of an Event's note that the API server takes."""
 _MOST_NAME = 253 - 18
+_ACTIONS = {"SealedSecret": "Open", "Secret": "Sync"}
 
 logger = logging.getLogger(__name__)
 
@@ -135,7 +136,7 @@ def _event(subject: Subject, note: Note, name: str) -> dict[str, Any]:
             "name": name or f"{stem}.{secrets.token_hex(8)}",
         },
         "reportingController": _COMPONENT,
-        "action": note.action or ("Open" if subject.kind == "SealedSecret" else "Publish"),
+        "action": note.action or _ACTIONS.get(subject.kind, "Publish"),
         "reason": note.reason,
         "type": "Warning" if note.warning else "Normal",
         "regarding": regarding,

@@ -8,13 +8,19 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from controller import bitnami_endpoints
+from controller.announcing import Announcer
+from controller.apiserver import ApiServer
 from controller.bitnami_answers import Keys
 from controller.bitnami_keys import BitnamiKeys
 from controller.bitnami_objects import BitnamiObjects
 from controller.bitnami_renewal import BitnamiRenewal
 from controller.cluster import Cluster
-from controller.settings import BitnamiSettings
+from controller.live import Glimpse
+from controller.liveness import Pulse
+from controller.metrics import Metrics
+from controller.settings import BitnamiSettings, ClusterSettings, Settings
 from controller.status import Key
+from controller.workqueue import Backoff
 from sealer.errors import SealerError
 from sealer.keyring import HeldKey
 
@@ -87,3 +93,56 @@ class BitnamiServing:
             certificate=keyring.certificate,
             native=native.public if native else None,
         )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BitnamiSurroundings:
+    """What serving sealed-secrets needs of the rest.
+
+    Attributes:
+        secrets: metadata of all Secrets, kept by a watch.
+        native: the newest key of the cluster in our own format, if there is one.
+        complain: is told each key Secret that cannot be used, and its namespace.
+        now: the time, UTC.
+    """
+
+    api: ApiServer
+    cluster: Cluster
+    settings: Settings
+    options: ClusterSettings
+    secrets: dict[Key, Glimpse]
+    metrics: Metrics
+    announcer: Announcer
+    pulse: Pulse
+    native: Callable[[], HeldKey | None]
+    complain: Callable[..., None]
+    now: Callable[[], datetime]
+
+
+def serve(settings: BitnamiSettings, around: BitnamiSurroundings) -> BitnamiServing:
+    """The parts, hung together; nothing runs yet."""
+    keys = BitnamiKeys(
+        api=around.api,
+        namespace=settings.key_namespace or around.settings.controller_namespace,
+        pulse=around.pulse,
+        changed=lambda: objects.use(keys.keyring.keys),
+        complain=lambda problem: around.complain(problem, namespace=keys.namespace),
+    )
+    objects = BitnamiObjects(
+        cluster=around.cluster,
+        settings=around.settings,
+        secrets=around.secrets,
+        backoff=Backoff(cap=around.options.retry_max),
+        pulse=around.pulse,
+        metrics=around.metrics,
+        announcer=around.announcer,
+        now=around.now,
+    )
+    return BitnamiServing(
+        keys=keys,
+        objects=objects,
+        cluster=around.cluster,
+        settings=settings,
+        native=around.native,
+        now=around.now,
+    )

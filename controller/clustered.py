@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
-import secrets
 import signal
 import socket
 import time
@@ -17,14 +16,11 @@ from collections.abc import Callable
 from contextlib import nullcontext
 from datetime import UTC, datetime
 from typing import Any
-from urllib.parse import quote
 
 from controller import handlers
 from controller.announcing import Announcer, Subject
 from controller.apiserver import ApiServer
-from controller.bitnami_keys import BitnamiKeys
-from controller.bitnami_objects import BitnamiObjects
-from controller.bitnami_serving import BitnamiServing
+from controller.bitnami_serving import BitnamiSurroundings, serve
 from controller.cluster import SEALED_SECRETS, SEALING_KEYS, SHARED_SECRETS, Cluster
 from controller.connection import Connection, connect
 from controller.converging import Object
@@ -38,16 +34,17 @@ from controller.metrics import Metrics, Snapshot
 from controller.recipients import Recipients
 from controller.reconcile import KIND
 from controller.server import serving
-from controller.settings import BitnamiSettings, ClusterSettings, Settings
+from controller.settings import ClusterSettings, Settings
 from controller.shares import Shares
 from controller.status import READY, Key, Status
+from controller.synced import Synced
 from controller.tending import Surroundings, Tending
 from controller.watches import Watches
+from controller.watching import Watch
 from controller.workqueue import Backoff, WorkQueue
 from sealer.errors import SealerError
 from sealer.key_secrets import KeyProblem
 
-_LEASE = "sealer-controller"
 _MOMENT_SECONDS = 0.1
 _LOOK_SECONDS = 1.0
 """Between two looks for something that is not there yet, or that is still changing."""
@@ -111,7 +108,9 @@ class Operator:
         self._leading = self._started = False
         self._pulse = Pulse(time.monotonic)
         self._metrics = Metrics(self._snapshot)
-        self.lease = self._make_lease()
+        self.lease = Lease.of_controller(
+            api, namespace=self._namespace, duration=options.lease_duration
+        )
         self._announcer = Announcer(api=api, instance=socket.gethostname(), now=now)
         backoff = Backoff(cap=options.retry_max)
         self._objects = WorkQueue[Key](self._converge, backoff=backoff)
@@ -142,6 +141,17 @@ class Operator:
         )
         self._keys = self._tending.keys
         self._sharing = WorkQueue[Key](self._share, backoff=backoff)
+        watches = Watches(api, self._pulse)
+        self._synced = Synced(
+            cluster=cluster,
+            announcer=self._announcer,
+            watches=watches,
+            backoff=backoff,
+            parallel=options.workers,
+            own_namespace=self._namespace,
+            is_there=lambda key: key in self._shares.seen,
+            look_again=lambda key: self._shares.look_again(key),  # noqa: PLW0108 - made below
+        )
         grants = Grants(cluster=cluster)
         self._shares = Shares(
             cluster=cluster,
@@ -151,9 +161,23 @@ class Operator:
             grants=grants,
             enqueue=self._sharing.add,
             now=now,
+            targets=self._synced.targets,
         )
         served = options.bitnami
-        self._bitnami = self._serve_bitnami(served, cluster, found) if served else None
+        around = BitnamiSurroundings(
+            api=api,
+            cluster=cluster,
+            settings=settings,
+            options=options,
+            secrets=found,
+            metrics=self._metrics,
+            announcer=self._announcer,
+            pulse=self._pulse,
+            native=self._keys.newest,
+            complain=self._complain,
+            now=now,
+        )
+        self._bitnami = serve(served, around) if served else None
         self._all_objects = (
             self._engine,
             *((self._bitnami.objects.engine,) if self._bitnami else ()),
@@ -161,15 +185,15 @@ class Operator:
         self._recipients = Recipients(
             api=api, pulse=self._pulse, published=self._keys.published, objects=self._engine
         )
-        watches = Watches(api, self._pulse)
         # Secrets of sealed-secrets carry no label, and must stay as they are.
         secrets = watches.secrets(found, self._see_secret, all_of_them=bool(self._bitnami))
-        self._watches = (
+        self._watches: list[Watch[Any]] = [
             secrets,
             *self._tending.watches,
             watches.rbac("roles", grants.roles, self._shares.rbac_changed),
             watches.rbac("rolebindings", grants.bindings, self._shares.rbac_changed),
-        )
+            *self._synced.watches,
+        ]
 
     async def work(self, stopping: asyncio.Event) -> None:
         """Start everything in its order, and go on until cancelled.
@@ -233,7 +257,7 @@ class Operator:
             await self._keys.filled.wait()
         else:
             logger.error("no object can be opened: %s", why)
-        await self._sealing_keys_are_seen()
+        await self._listed(SEALING_KEYS)
         await self._recipients.known()
         group.create_task(self._objects.run(self._options.workers))
         group.create_task(self._share_all())
@@ -242,16 +266,15 @@ class Operator:
 
     async def _publish_all(self) -> None:
         """Publish, once it is known what is published already."""
-        await self._sealing_keys_are_seen()
+        await self._listed(SEALING_KEYS)
         await self._tending.publish()
 
     async def _share_all(self) -> None:
         """Share, once it is known what there is: rights of one that is not there are taken back."""
         await self._listed(SHARED_SECRETS)
-        await self._sharing.run(self._options.workers)
-
-    async def _sealing_keys_are_seen(self) -> None:
-        await self._listed(SEALING_KEYS)
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._sharing.run(self._options.workers))
+            group.create_task(self._synced.run())
 
     async def _listed(self, resource: str) -> None:
         await self._pulse.expect(resource).wait()
@@ -263,6 +286,7 @@ class Operator:
             self._recipients.look(now=self._now())
             for objects in self._all_objects:
                 objects.look_at_all_again()
+            self._synced.look_at_all_again()
 
     async def _count(self) -> None:
         """Publish how many objects are sealed to a key, once they have been quiet for a while."""
@@ -332,46 +356,6 @@ class Operator:
         theirs = self._bitnami.key_problems() if self._bitnami else []
         return [(Key(self._namespace, it.name), it.error) for it in self._keys.problems] + theirs
 
-    def _make_lease(self) -> Lease:
-        return Lease(
-            api=self._api,
-            path=f"/apis/coordination.k8s.io/v1/namespaces/{quote(self._namespace)}/leases",
-            name=_LEASE,
-            identity=f"{socket.gethostname()}-{secrets.token_hex(4)}",
-            duration=self._options.lease_duration,
-            clock=time.monotonic,
-            now=now,  # the real time, whatever ours is: by its change others see that we live
-        )
-
-    def _serve_bitnami(
-        self, settings: BitnamiSettings, cluster: Cluster, secrets: dict[Key, Glimpse]
-    ) -> BitnamiServing:
-        keys = BitnamiKeys(
-            api=self._api,
-            namespace=settings.key_namespace or self._namespace,
-            pulse=self._pulse,
-            changed=lambda: objects.use(keys.keyring.keys),
-            complain=lambda problem: self._complain(problem, namespace=keys.namespace),
-        )
-        objects = BitnamiObjects(
-            cluster=cluster,
-            settings=self._settings,
-            secrets=secrets,
-            backoff=Backoff(cap=self._options.retry_max),
-            pulse=self._pulse,
-            metrics=self._metrics,
-            announcer=self._announcer,
-            now=self._now,
-        )
-        return BitnamiServing(
-            keys=keys,
-            objects=objects,
-            cluster=cluster,
-            settings=settings,
-            native=self._keys.newest,
-            now=self._now,
-        )
-
     def _not_ready(self) -> list[str]:
         if not self._started:
             return ["starting: waiting for the API server and the CRDs"]
@@ -386,6 +370,7 @@ class Operator:
     def _snapshot(self) -> Snapshot:
         states = [objects.states() for objects in self._all_objects]
         queues = [self._objects, *((self._bitnami.objects.queue,) if self._bitnami else ())]
+        targets, troubled = self._synced.targets.index.counts()
         return Snapshot(
             objects=states[0],
             exposed=self._engine.exposed,
@@ -395,6 +380,8 @@ class Operator:
             key_problems=len(self._key_problems()),
             depth=sum(queue.depth for queue in queues),
             retries=sum(queue.retries for queue in queues),
+            targets=targets,
+            troubled=troubled,
             leader=self._leading,
             disconnected=self._pulse.disconnected(),
         )

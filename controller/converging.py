@@ -16,11 +16,11 @@ from typing import Any, Generic, Protocol, TypeVar
 
 from controller.apiserver import Rejected
 from controller.cluster import Changed, Cluster
-from controller.live import Glimpse
+from controller.live import Glimpse, is_older
 from controller.reconcile import Observed, Plan
 from controller.status import READY, Key, Ref, Status, Written
 from controller.targets import SECRET, Live
-from controller.watching import is_older, key_of
+from controller.watching import key_of
 from sealer.errors import ClusterError, NotOwned, SealerError, Unavailable
 
 _MOST_LOOKS = 5

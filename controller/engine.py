@@ -7,13 +7,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 from controller.converging import Known, Object, Objects
-from controller.live import Glimpse, glimpsed, read_live
+from controller.live import Glimpse, glimpsed, is_older, read_live
 from controller.offering import Offering, Others
 from controller.reconcile import Observed, Plan, conclude, is_done, outline, plan
 from controller.settings import Settings
 from controller.status import Key, Ref, Status, Written, failed
 from controller.targets import SECRET, SHARED_SECRET, Live
-from controller.watching import is_older, key_of
+from controller.watching import key_of
 from sealer.errors import MalformedInput, SealerError
 from sealer.keyring import Keyring
 from sealer.manifests.models import SealedSecret

@@ -18,11 +18,11 @@ from controller.acts import Outcome
 from controller.auditing import Auditor
 from controller.cluster import Changed, Cluster
 from controller.kept_keys import KeptCopy, KeptKey, Object, Seen
+from controller.live import is_older
 from controller.publishing import CLUSTER, KIND, Facts, publish, sealing_key_status
 from controller.renewal import Rules
 from controller.status import Key, Ref
 from controller.targets import Create, Delete, Replace
-from controller.watching import is_older
 from sealer.backup_copy import copy_name
 from sealer.errors import SealerError
 from sealer.key_secrets import KeyProblem

@@ -8,14 +8,19 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import secrets
+import socket
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
+from urllib.parse import quote
 
 from controller.apiserver import CONFLICT, NOT_FOUND, Answer, ApiServer
 from sealer.errors import ClusterError, SealerError
 
+_NAME = "sealer-controller"
 _RENEW_DEADLINE = 2 / 3
 """The part of a lease's duration within which it must be renewed, as in client-go (10 of 15 s)."""
 _RETRY = 2 / 15
@@ -52,6 +57,23 @@ class Lease:
     holder: str = ""
     _seen: Object = field(default_factory=dict)
     _seen_at: float = 0.0
+
+    @classmethod
+    def of_controller(cls, api: ApiServer, *, namespace: str, duration: float) -> Lease:
+        """The one that says which replica works, and a new identity.
+
+        Its time is the real one, whatever the controller's is: by its change others see that the
+        holder lives.
+        """
+        return cls(
+            api=api,
+            path=f"/apis/coordination.k8s.io/v1/namespaces/{quote(namespace)}/leases",
+            name=_NAME,
+            identity=f"{socket.gethostname()}-{secrets.token_hex(4)}",
+            duration=duration,
+            clock=time.monotonic,
+            now=lambda: datetime.now(UTC),
+        )
 
     @property
     def held(self) -> bool:

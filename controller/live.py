@@ -93,6 +93,15 @@ def read_live(ref: Ref, item: Object) -> Live:
     )
 
 
+def is_older(version: str, other: str) -> bool:
+    """Whether a resourceVersion is older than another of the same kind of object.
+
+    The end of a former object may be heard of after the next of its name: kopf keeps the order of
+    one object's events only. Versions that are no numbers are not known to be older (KEP-5504).
+    """
+    return version.isdecimal() and other.isdecimal() and int(version) < int(other)
+
+
 def _owners(metadata: Object) -> frozenset[str]:
     return frozenset(owner["uid"] for owner in metadata.get("ownerReferences") or ())
 

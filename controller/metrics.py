@@ -47,6 +47,8 @@ class Snapshot:
         key_problems: key Secrets that cannot be used, of both kinds.
         depth: objects whose turn has come.
         retries: tries that were put off, since the start.
+        targets: Secrets that ask to be synced.
+        troubled: why, of each of them that is not.
         leader: whether this replica is the one that works.
         disconnected: watches that are cut off.
     """
@@ -59,6 +61,8 @@ class Snapshot:
     key_problems: int
     depth: int
     retries: int
+    targets: int
+    troubled: Iterable[str]
     leader: bool
     disconnected: Iterable[str]
 
@@ -170,12 +174,18 @@ class _Gauges(Collector):
         )
         for name in now.disconnected:
             cut_off.add_metric([name], 1)
-        yield from (objects, bitnami, keys, rsa_keys, *_of_keys(now.keys), cut_off)
+        troubled = GaugeMetricFamily(
+            "sealer_sync_targets_troubled", "Those that are not synced, and why.", labels=["reason"]
+        )
+        for reason, number in Count(now.troubled).items():
+            troubled.add_metric([reason], number)
+        yield from (objects, bitnami, keys, rsa_keys, *_of_keys(now.keys), cut_off, troubled)
         yield _gauge(
             "sealer_objects_exposed",
             "SealedSecrets with values that were sealed to a revoked key.",
             now.exposed,
         )
+        yield _gauge("sealer_sync_targets", "Secrets that ask to be synced.", now.targets)
         yield _gauge("sealer_key_problems", "Key Secrets that cannot be used.", now.key_problems)
         yield _gauge("sealer_queue_depth", "Objects whose turn has come.", now.depth)
         yield _gauge("sealer_retries", "Tries put off since the start.", now.retries)

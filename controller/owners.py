@@ -23,6 +23,12 @@ _EXAMPLE: Final = """{"user": "ada@example.com", "groups": ["web"]}"""
 Object = Mapping[str, Any]
 
 
+class NoOwner(Refused):
+    """Nobody is known to own a namespace."""
+
+    reason = "NoOwner"
+
+
 @dataclass(frozen=True, slots=True)
 class NamespaceOwner:
     """Who owns a namespace.
@@ -40,16 +46,25 @@ class NamespaceOwner:
         return ", ".join([*parts, *(f"group {name}" for name in self.groups)])
 
 
-def read_owner(namespace: str, annotations: Mapping[str, str]) -> NamespaceOwner:
+def read_annotation(item: Object) -> str:
+    """What the annotation of a namespace says; empty without one."""
+    annotations = item["metadata"].get("annotations") or {}
+    return str(annotations.get(OWNER, ""))
+
+
+def read_owner(namespace: str, text: str) -> NamespaceOwner:
     """The owner of a namespace.
 
+    Args:
+        namespace: its name.
+        text: the annotation; empty if there is none.
+
     Raises:
-        Refused: it has none.
+        NoOwner: it has none.
         InvalidManifest: the annotation is malformed, or names somebody of Kubernetes' own.
     """
-    text = annotations.get(OWNER)
-    if text is None:
-        raise Refused(
+    if not text:
+        raise NoOwner(
             f"namespace {namespace} has no owner",
             hint=f"a cluster admin says whose it is: annotation {OWNER}, such as '{_EXAMPLE}'",
         )
@@ -65,8 +80,8 @@ def read_owner(namespace: str, annotations: Mapping[str, str]) -> NamespaceOwner
     names = [*owner.groups, *([] if _is_account(owner.user) else [owner.user])]
     if any(name.startswith("system:") for name in names):
         raise InvalidManifest(
-            f"annotation {OWNER} of namespace {namespace} names somebody of Kubernetes' own, "
-            "system:…"
+            f"annotation {OWNER} of namespace {namespace} names a user or group of Kubernetes' "
+            "own, system:…"
         )
     return owner
 

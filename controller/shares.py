@@ -18,12 +18,12 @@ from controller.access import readers, shared_name
 from controller.cluster import Changed, Cluster
 from controller.grants import Grants
 from controller.holding import Held, TakeOver, held, holding_actions, remembered
-from controller.live import Glimpse
+from controller.live import Glimpse, is_older
 from controller.settings import Settings
 from controller.sharing import Shared, is_sealed, shared_status
 from controller.status import Key, Ref
 from controller.targets import SECRET, SHARED_SECRET, Create, Delete, Owner
-from controller.watching import is_older, key_of
+from controller.watching import key_of
 from sealer.errors import ClusterError, Refused, SealerError, Unavailable
 from sealer.manifests.models import Manifest, Metadata, SharedSecret
 from sealer.manifests.validation import check_access

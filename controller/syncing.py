@@ -12,11 +12,16 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
-from controller.status import Key, Ref
-from controller.targets import SECRET, SHARED_SECRET, TARGET_LABEL
+from controller.pulling import ACCOUNTS, PULL_TYPES, account_names
+from controller.status import Key, said
+from controller.targets import SHARED_SECRET, TARGET_LABEL
 from sealer.errors import InvalidManifest, NotOwned, Refused, SealerError
-from sealer.manifests.models import GROUP, Manifest, Metadata, Secret
-from sealer.manifests.secret_types import check_type_allowed, check_type_items
+from sealer.manifests.models import API_VERSION, GROUP, Manifest, Metadata, Secret
+from sealer.manifests.secret_types import (
+    BOOTSTRAP_TOKEN,
+    SERVICE_ACCOUNT_TOKEN,
+    check_type_items,
+)
 from sealer.manifests.validation import check_item_key
 
 NAME_LABEL: Final = f"{GROUP}/shared-secret"
@@ -33,6 +38,12 @@ _TRUE: Final = "true"
 Object = Mapping[str, Any]
 Digest = Callable[[Mapping[str, str]], bytes]
 """Of a Secret's data, base64 as the API server has it; under a key that nobody else has."""
+
+
+class SyncCycle(NotOwned):
+    """It would be its own source, or that of others."""
+
+    reason = "SyncCycle"
 
 
 class SyncStopped(Refused):
@@ -59,11 +70,14 @@ class Target:
 
     Attributes:
         source: the SharedSecret that its labels name; None if they name none.
+        is_unlabelled: whether it does not ask to be synced at all.
         came_from: `namespace/name` of the SharedSecret that it was last synced from; may be empty.
         when_unsynced: what is to become of it without one, as that SharedSecret said.
         keys: of its items.
         rule: which keys it wants, as its annotation says; empty for all.
+        accounts: service accounts that are to pull images with it, as its annotation says.
         controller: what controls it, `Kind name`; empty if nothing does.
+        is_source: whether a SharedSecret controls it.
         is_ours: whether it is made by us for something else.
         digest: of its data.
     """
@@ -73,6 +87,7 @@ class Target:
     version: str
     type: str
     source: Key | None
+    is_unlabelled: bool
     came_from: str
     when_unsynced: str
     is_marked: bool
@@ -82,13 +97,20 @@ class Target:
     is_disabled: bool
     is_deleting: bool
     is_ours: bool
+    accounts: str
     controller: str
+    is_source: bool
     digest: bytes = field(repr=False)
 
     @property
-    def ref(self) -> Ref:
-        """What it is called."""
-        return Ref(SECRET, self.key.namespace, self.key.name)
+    def pulled_by(self) -> frozenset[str]:
+        """The service accounts that pull images with it, now that it is synced."""
+        if not self.is_marked or self.is_deleting or self.type not in PULL_TYPES:
+            return frozenset()
+        try:
+            return account_names(self.accounts, self.type)
+        except InvalidManifest:
+            return frozenset()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -136,6 +158,7 @@ def read_target(item: Object, digest: Digest) -> Target:
     """Read a Secret, and forget its values."""
     metadata, data = item["metadata"], item.get("data") or {}
     labels, annotations = metadata.get("labels") or {}, metadata.get("annotations") or {}
+    controller = _controller(metadata)
     name, namespace = labels.get(NAME_LABEL, ""), labels.get(NAMESPACE_LABEL, "")
     return Target(
         key=Key(metadata["namespace"], metadata["name"]),
@@ -143,6 +166,7 @@ def read_target(item: Object, digest: Digest) -> Target:
         version=metadata["resourceVersion"],
         type=str(item.get("type", "")),
         source=Key(namespace, name) if name and namespace else None,
+        is_unlabelled=NAME_LABEL not in labels,
         came_from=annotations.get(_FROM, ""),
         when_unsynced=annotations.get(_WHEN_UNSYNCED, ""),
         is_marked=labels.get(SYNCED_LABEL) == _TRUE,
@@ -152,29 +176,58 @@ def read_target(item: Object, digest: Digest) -> Target:
         is_disabled=annotations.get(DISABLED) == _TRUE,
         is_deleting="deletionTimestamp" in metadata,
         is_ours=labels.get(TARGET_LABEL) == _TRUE,
-        controller=_controller(metadata),
+        accounts=annotations.get(ACCOUNTS, ""),
+        controller=f"{controller.get('kind')} {controller.get('name')}" if controller else "",
+        is_source=(controller.get("apiVersion"), controller.get("kind"))
+        == (API_VERSION, SHARED_SECRET),
         digest=digest(data),
     )
 
 
-def sync(target: Target, source: Source, digest: Digest) -> Step:
-    """What makes a target say what its SharedSecret says; the owner may have it.
+def check_target(target: Target, *, own_namespace: str, is_stopped: bool) -> None:
+    """Refuse what is not synced whoever owns it; this is before anybody is asked for a right.
+
+    Args:
+        target: what asks to be synced.
+        own_namespace: the controller's, where its keys are.
+        is_stopped: whether its SharedSecret is not synced to anybody now.
 
     Raises:
         SyncStopped: it is switched off.
-        NotOwned: somebody else's Secret, or one that is a source itself.
-        Refused, InvalidManifest: it cannot hold these keys, or is of a type that is not synced.
+        NotOwned: somebody else's Secret.
+        Refused, InvalidManifest: it asks for what cannot be.
     """
-    if source.is_disabled or target.is_disabled:
-        where = f"{SHARED_SECRET} {source.key}" if source.is_disabled else "it"
+    if target.source is None:
+        raise InvalidManifest(
+            f"it has the label {NAME_LABEL} and not {NAMESPACE_LABEL}", hint="it takes both"
+        )
+    if is_stopped or target.is_disabled:
+        where = f"{SHARED_SECRET} {target.source}" if is_stopped else "it"
         raise SyncStopped(
             f"{where} is annotated with {DISABLED}", hint="the values of before are left in place"
         )
+    if target.key.namespace == own_namespace:
+        raise Refused(
+            "nothing is synced into the controller's own namespace, where its keys are",
+            hint="take the labels off it",
+        )
     _check_free(target)
-    if source.data is None:
+    account_names(target.accounts, target.type)
+
+
+def sync(target: Target, source: Source, digest: Digest) -> Step:
+    """What makes a target that was checked, and whose owner may have it, say what its source says.
+
+    Raises:
+        NoSource: there are no values.
+        NotOwned: it cannot be changed.
+        Refused, InvalidManifest: it cannot hold these keys.
+    """
+    if not source.data:
         raise NoSource(
             f"{SHARED_SECRET} {source.key} has no values now",
-            hint=f"see `kubectl describe shs {source.key.name} -n {source.key.namespace}`",
+            hint="what the Secret has is left in place; see "
+            f"`kubectl describe shs {source.key.name} -n {source.key.namespace}`",
         )
     data = selected(target.rule, source.data)
     _check_fits(target, data)
@@ -196,12 +249,15 @@ def sync(target: Target, source: Source, digest: Digest) -> Step:
     return Write(target=target, change=change, after=wanted)
 
 
-def leave(target: Target) -> Step:
+def leave(target: Target, *, own_namespace: str) -> Step:
     """What becomes of a Secret that is not synced any more: its labels or the SharedSecret is gone.
 
-    Whatever was never synced is left alone.
+    Whatever was never synced is left alone. So is what we would not have synced: its marks are
+    somebody else's doing, and would have us delete it.
     """
-    if not target.is_marked:
+    if not target.is_marked or target.is_disabled or target.key.namespace == own_namespace:
+        return None
+    if target.is_ours or target.controller:
         return None
     if target.when_unsynced == DELETE and target.came_from:
         return Remove(target=target)
@@ -241,30 +297,32 @@ def selected(rule: str, data: Mapping[str, str]) -> dict[str, str]:
     return found
 
 
-def trouble(target: Target, error: SealerError) -> Manifest:
+def trouble(key: Key, error: SealerError) -> Manifest:
     """How a target stands among those in trouble, in the status of its SharedSecret."""
-    text = f"{error.message}; {error.hint}" if error.hint else error.message
-    where = f"key {error.key}: " if error.key else ""
     return {
-        "namespace": target.key.namespace,
-        "name": target.key.name,
+        "namespace": key.namespace,
+        "name": key.name,
         "reason": error.reason,
-        "message": f"{where}{text}"[:1024],
+        "message": said(error),
     }
 
 
 def _check_free(target: Target) -> None:
-    if target.is_ours:
-        raise NotOwned(
-            "it is made by sealer for something else, such as the values of a SharedSecret",
+    if target.is_source:
+        raise SyncCycle(
+            f"it holds the values of {target.controller}, so others are synced from it",
             hint="take the labels off it, and label another Secret",
         )
-    if target.controller:
+    if target.is_ours or target.controller:
+        whom = f"controlled by {target.controller}" if target.controller else "made by sealer"
         raise NotOwned(
-            f"it is controlled by {target.controller}, which would write it too",
-            hint="label a Secret that nothing controls",
+            f"it is {whom}, which would write it too", hint="label a Secret that nothing controls"
         )
-    check_type_allowed(target.type, namespace="")
+    if target.type in (SERVICE_ACCOUNT_TOKEN, BOOTSTRAP_TOKEN):
+        raise Refused(
+            f"Secrets of type {target.type} are made by Kubernetes, or let one into the cluster",
+            hint="label a Secret of another type",
+        )
 
 
 def _check_fits(target: Target, data: Mapping[str, str]) -> None:
@@ -283,8 +341,6 @@ def _marks(target: Target) -> Manifest:
     }
 
 
-def _controller(metadata: Object) -> str:
-    for owner in metadata.get("ownerReferences") or ():
-        if owner.get("controller"):
-            return f"{owner.get('kind')} {owner.get('name')}"
-    return ""
+def _controller(metadata: Object) -> Object:
+    owners: list[Object] = metadata.get("ownerReferences") or []
+    return next((owner for owner in owners if owner.get("controller")), {})

@@ -13,7 +13,11 @@ from controller.access import ACCESS_LABEL, RBAC_GROUP, Granted, read_granted
 from controller.apiserver import ApiServer
 from controller.live import Glimpse, glimpse
 from controller.liveness import Pulse
+from controller.owners import read_annotation
+from controller.pulling import PULLS_LABEL, Account, read_account
 from controller.status import Key
+from controller.syncing import NAME_LABEL, SYNCED_LABEL, Digest, Target, read_target
+from controller.target_index import TargetIndex
 from controller.targets import TARGET_LABEL
 from controller.watching import Watch
 
@@ -56,6 +60,67 @@ class Watches:
             labels=f"{ACCESS_LABEL}=true",
             read=read_granted,
             changed=lambda key, _old, _new: changed(key),
+            pulse=self.pulse,
+            cache=found,
+        )
+
+    def targets(
+        self,
+        index: TargetIndex,
+        digest: Digest,
+        changed: Callable[[Key, Target | None, Target | None], None],
+    ) -> list[Watch[Target]]:
+        """The Secrets that ask to be synced, and those that were and do not ask any more.
+
+        With their values, whose digest is kept.
+        """
+        selected = [
+            ("synced Secrets", NAME_LABEL, index.asking),
+            ("unsynced Secrets", f"{SYNCED_LABEL}=true,!{NAME_LABEL}", index.marked),
+        ]
+        return [
+            Watch(
+                name=name,
+                api=self.api,
+                path="/api/v1/secrets",
+                labels=labels,
+                read=lambda item: read_target(item, digest),
+                changed=changed,
+                pulse=self.pulse,
+                cache=cache,
+            )
+            for name, labels, cache in selected
+        ]
+
+    def namespaces(
+        self, owners: dict[Key, str], changed: Callable[[Key, str | None, str | None], None]
+    ) -> Watch[str]:
+        """Who owns namespaces."""
+        return Watch(
+            name="namespaces",
+            api=self.api,
+            path="/api/v1/namespaces",
+            metadata_only=True,
+            read=read_annotation,
+            changed=changed,
+            pulse=self.pulse,
+            cache=owners,
+        )
+
+    def accounts(
+        self,
+        found: dict[Key, Account],
+        changed: Callable[[Key, Account | None, Account | None], None],
+    ) -> Watch[Account]:
+        """The service accounts whose image pull secrets we have changed."""
+        return Watch(
+            name="service accounts",
+            api=self.api,
+            path="/api/v1/serviceaccounts",
+            labels=f"{PULLS_LABEL}=true",
+            metadata_only=True,
+            read=read_account,
+            changed=changed,
             pulse=self.pulse,
             cache=found,
         )

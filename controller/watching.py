@@ -174,15 +174,6 @@ class _Absent(Exception):
     """There is no such kind."""
 
 
-def is_older(version: str, other: str) -> bool:
-    """Whether a resourceVersion is older than another of the same kind of object.
-
-    The end of a former object may be heard of after the next of its name: kopf keeps the order of
-    one object's events only. Versions that are no numbers are not known to be older (KEP-5504).
-    """
-    return version.isdecimal() and other.isdecimal() and int(version) < int(other)
-
-
 def key_of(item: Object) -> Key:
     """The key of an object."""
     metadata = item["metadata"]

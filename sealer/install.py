@@ -24,6 +24,7 @@ FILES = (
     "install/rbac.yaml",
     "install/policy.yaml",
     "install/access-policy.yaml",
+    "install/owner-policy.yaml",
     "install/network.yaml",
     "install/deployment.yaml",
 )

@@ -29,6 +29,7 @@ from tests.cluster.running import (
     conditions,
     sealing_key,
 )
+from tests.cluster.syncing import ask, own, share, sync_line
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -46,6 +47,7 @@ _ROLES = (
 )
 _GRANTED = {("patch", "sealer.dev", "sharedsecrets"), ("sync", "sealer.dev", "sharedsecrets")}
 """Held in order to be granted, and for nothing else."""
+_CLUSTER_SCOPED = {"sealingkeys", "namespaces", "subjectaccessreviews"}
 _GROUPS = ["system:serviceaccounts", "system:serviceaccounts:sealer-system"]
 """Not `system:authenticated`, to which everyone's right to read public keys is given."""
 _OPENSHIFT = "--enable-admission-plugins=OwnerReferencesPermissionEnforcement"
@@ -172,6 +174,7 @@ def _do_everything(api: ApiServer, controller: Controller) -> None:
         what="another look at the SharedSecret",
     )
     _share(shop)
+    _sync(shop)
     _change_keys(api, controller, public.id)
     _register_a_peer(api)
     eventually(lambda: api.audit.requests(user=USER, resource="events"), what="an Event")
@@ -208,6 +211,21 @@ def _share(shop: Namespace) -> None:
             lambda: shop.api.audit.requests(user=USER, verb="get", resource=resource),  # noqa: B023
             what=f"a look at {resource}",
         )
+
+
+def _sync(shop: Namespace) -> None:
+    """Have a login for a registry synced for a service account."""
+    own(shop.api, shop.name, "ada")
+    config, kind = ".dockerconfigjson", "kubernetes.io/dockerconfigjson"
+    shared = share(shop, "registry", {config: '{"auths": {"a": {}}}'}, sync_line("ada"))
+    path = f"/api/v1/namespaces/{shop.name}/serviceaccounts"
+    assert shop.api.request("POST", path, {"metadata": {"name": "app"}}).status == 201
+    accounts = {"sealer.dev/service-accounts": "app"}
+    ask(shop, "pull", shared, data={config: '{"auths": {}}'}, annotations=accounts, type_=kind)
+    eventually(
+        lambda: shop.api.request("GET", f"{path}/app").body.get("imagePullSecrets"),
+        what="the service account to pull with it",
+    )
 
 
 def _change_keys(api: ApiServer, controller: Controller, key_id: str) -> None:
@@ -283,7 +301,7 @@ def _may(api: ApiServer, right: Right) -> bool:
         "group": group,
         "resource": plural,
         "subresource": sub,
-        "namespace": "" if plural in ("sealingkeys", "namespaces") else "sealer-system",
+        "namespace": "" if plural in _CLUSTER_SCOPED else "sealer-system",
         "name": SERVICE_ACCOUNT if plural == "leases" and verb != "create" else "",
     }
     body = {"spec": {"user": USER, "groups": _GROUPS, "resourceAttributes": attributes}}

@@ -105,6 +105,8 @@ def test_table_of_metrics_is_that_of_the_code() -> None:
         key_problems=0,
         depth=0,
         retries=0,
+        targets=1,
+        troubled=["NotPermitted"],
         leader=True,
         disconnected=["secrets"],
     )

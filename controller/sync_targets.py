@@ -1,0 +1,272 @@
+"""Secrets that are synced from SharedSecrets, kept so: what is looked at when, and what is said.
+
+A SharedSecret counts as deleted only once the API server has said so. Of several changes within a
+moment there is one pass.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hmac
+import json
+import logging
+import secrets
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from controller.alarms import Alarms
+from controller.announcing import Announcer, Note, Subject
+from controller.cluster import Changed, Cluster
+from controller.holding import Held
+from controller.status import Key, Ref, said
+from controller.sync_pass import Gone, Pass, is_retried
+from controller.syncing import DISABLED, KEEP, Source, Target
+from controller.target_index import NOWHERE, TargetIndex
+from controller.targets import SECRET, SHARED_SECRET
+from controller.workqueue import WorkQueue
+from sealer.errors import SealerError, Unavailable
+from sealer.manifests.models import Manifest
+
+_MOMENT_SECONDS = 0.05
+"""How long a change of a target waits for others."""
+_LAG_SECONDS = 1.0
+"""After a change of access all targets are looked at once more: the API server's authorizer hears
+of Roles a moment after they are written."""
+_SAY_SECONDS = 0.5
+"""Between two looks at the status of a SharedSecret whose targets change."""
+_MOST_LOOKS = 3
+"""How often a target that changes under our hands is looked at before it has to wait."""
+
+Object = Mapping[str, Any]
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Known:
+    """A SharedSecret as far as its targets go."""
+
+    uid: str
+    generation: int
+    when_unsynced: str
+    is_disabled: bool
+    secret: Held | None
+
+
+@dataclass(slots=True, kw_only=True)
+class SyncTargets:
+    """All that is synced from SharedSecrets.
+
+    Attributes:
+        owners: what the annotations of namespaces say, kept by a watch.
+        own_namespace: the controller's.
+        is_there: whether a SharedSecret was seen, though it may not have been told of yet.
+        look_again: is called with SharedSecrets whose targets stand otherwise now.
+        written: is told each target that was written or deleted: old and new.
+        parallel: requests in flight.
+    """
+
+    cluster: Cluster
+    announcer: Announcer
+    queue: WorkQueue[Key]
+    own_namespace: str
+    is_there: Callable[[Key], bool]
+    look_again: Callable[[Key], None]
+    written: Callable[[Target, Target | None], None]
+    parallel: int
+    index: TargetIndex = field(default_factory=TargetIndex)
+    owners: dict[Key, str] = field(default_factory=dict)
+    _known: dict[Key, _Known] = field(default_factory=dict)
+    _announced: dict[Key, str] = field(default_factory=dict)
+    _secret: bytes = field(default_factory=lambda: secrets.token_bytes(32), repr=False)
+    _in_flight: asyncio.Semaphore = field(init=False)
+    _soon: Alarms[Key] = field(init=False)
+    _later: Alarms[Key] = field(init=False)
+    _saying: Alarms[Key] = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Make the parts that know each other."""
+        self._in_flight = asyncio.Semaphore(self.parallel)
+        self._soon = Alarms(self.queue.add, after=_MOMENT_SECONDS)
+        self._later = Alarms(self._look_at_all, after=_LAG_SECONDS)
+        self._saying = Alarms(self.look_again, after=_SAY_SECONDS)
+
+    def digest(self, data: Mapping[str, str]) -> bytes:
+        """A digest of a Secret's data, under a key of this process."""
+        return hmac.digest(self._secret, json.dumps(data, sort_keys=True).encode(), "sha256")
+
+    def held(self, key: Key, item: Object | None, secret: Held | None) -> None:
+        """A SharedSecret is this now (None: gone), and the Secret of its values this (or none)."""
+        before = self._known.get(key)
+        known = None if item is None else _known(item, secret)
+        if known is None:
+            self._known.pop(key, None)
+        elif known != before:
+            self._known[key] = known
+        if item is not None and before is None:
+            self._remember(item)
+        if known != before or (known is None and self.index.of(key)):
+            self._look_at_all(key)
+        if known and before and known.generation != before.generation:
+            self._later.set(key)
+
+    def told(self, key: Key) -> Manifest | None:
+        """`status.targets` of a SharedSecret; None where it is not known."""
+        return self.index.told(key)
+
+    def target_changed(self, key: Key, old: Target | None, new: Target | None) -> None:
+        """One of the watches tells of a target."""
+        if old == new:
+            return
+        for source in self.index.look(key):
+            self._soon.set(source)
+        if self.index.find(key) is None:
+            self._announced.pop(key, None)
+
+    def namespace_changed(self, key: Key, old: str | None, new: str | None) -> None:
+        """The watch of namespaces tells of one."""
+        if (old or "") == (new or ""):
+            return
+        for target in self.index.of_namespace(key.name):
+            source = target.source or NOWHERE
+            self.index.is_due(source, [target.key])
+            self._soon.set(source)
+
+    def look_at_all_again(self) -> None:
+        """Look at every target without a cause."""
+        for source in self.index.sources():
+            self._look_at_all(source)
+
+    async def converge(self, key: Key) -> bool:
+        """Make those targets of a SharedSecret that are due what they should be.
+
+        Returns:
+            Whether that is that until something changes; otherwise to be tried again.
+        """
+        due = self.index.take_due(key)
+        settled = True
+        try:
+            if due and (run := await self._begin(key)) is not None:
+                settled = await self._run(run, due)
+                due = []
+        except SealerError as error:
+            logger.warning("sync from %s %s: %s", SHARED_SECRET, key, error)
+            settled = False
+        finally:
+            self.index.is_due(key, due)
+        if key != NOWHERE:
+            self._saying.set(key)
+        return settled
+
+    async def _begin(self, key: Key) -> Pass | None:
+        """A pass; None if it is not known yet what to sync from."""
+        known = self._known.get(key)
+        source: Source | Gone
+        if known is not None:
+            source = await self._read(key, known)
+        elif key != NOWHERE and (self.is_there(key) or await self._exists(key)):
+            return None  # it is told of in a moment
+        else:
+            source = Gone(key=key)
+        return Pass(
+            cluster=self.cluster,
+            source=source,
+            owners=self.owners,
+            own_namespace=self.own_namespace,
+            digest=self.digest,
+            in_flight=self._in_flight,
+            is_current=lambda: self._known.get(key) is known,
+        )
+
+    async def _exists(self, key: Key) -> bool:
+        item = await self.cluster.fetch(Ref(SHARED_SECRET, *key))
+        return item is not None and "deletionTimestamp" not in item["metadata"]
+
+    async def _read(self, key: Key, known: _Known) -> Source:
+        data: Mapping[str, str] | None = None
+        if known.secret is not None and not known.is_disabled:
+            item = await self.cluster.fetch(known.secret.ref)
+            owners = (item or {"metadata": {}})["metadata"].get("ownerReferences") or ()
+            if item is not None and known.uid in {owner["uid"] for owner in owners}:
+                data = item.get("data")
+        return Source(
+            key=key, when_unsynced=known.when_unsynced, is_disabled=known.is_disabled, data=data
+        )
+
+    async def _run(self, run: Pass, due: list[Key]) -> bool:
+        remaining, again = iter(due), list[Key]()
+
+        async def work() -> None:
+            for key in remaining:
+                if not await self._handle(run, key):
+                    again.append(key)
+
+        async with asyncio.TaskGroup() as group:
+            for _ in range(min(self.parallel, len(due))):
+                group.create_task(work())
+        self.index.is_due(run.source.key, again)
+        return not again or not run.is_current()  # if it is not, the next pass is due anyway
+
+    async def _handle(self, run: Pass, key: Key) -> bool:
+        """Whether a target is settled."""
+        for _ in range(_MOST_LOOKS):
+            target = self.index.find(key)
+            if target is None or (target.source or NOWHERE) != run.source.key:
+                return True
+            try:
+                after = await run.handle(target)
+            except Changed:
+                if not run.is_current() or self.index.find(key) == target:
+                    return False  # the next pass has it, or the watch tells in a moment
+            except SealerError as error:
+                self._judge(target, error)
+                return not is_retried(error)
+            else:
+                self._took(target, after)
+                return True
+        return False
+
+    def _took(self, before: Target, after: Target | None) -> None:
+        if after is None:
+            self.index.drop(before.key)
+        else:
+            self.index.put(after)
+            self._judge(after, None)
+        if after != before:
+            self.written(before, after)
+
+    def _judge(self, target: Target, error: SealerError | None) -> None:
+        self.index.judge(target.key, error)
+        reason = "" if error is None else error.reason
+        if isinstance(error, Unavailable) or self._announced.get(target.key, "") == reason:
+            return
+        self._announced[target.key] = reason
+        text = f"as {SHARED_SECRET} {target.source} says" if error is None else said(error)
+        if error is not None:
+            logger.warning("%s %s is not synced: %s", SECRET, target.key, text)
+        subject = Subject(kind=SECRET, key=target.key, uid=target.uid)
+        note = Note(reason=reason or "Synced", text=text, warning=error is not None)
+        self.announcer.tell(subject, note)
+
+    def _remember(self, item: Object) -> None:
+        """What was announced before a restart stands in the status."""
+        targets = (item.get("status") or {}).get("targets") or {}
+        for each in targets.get("troubled") or ():
+            key = Key(each["namespace"], each["name"])
+            self._announced.setdefault(key, each["reason"])
+
+    def _look_at_all(self, key: Key) -> None:
+        self.index.is_due(key)
+        self.queue.add(key)
+
+
+def _known(item: Object, secret: Held | None) -> _Known:
+    metadata = item["metadata"]
+    when = (item.get("spec") or {}).get("whenUnsynced")
+    return _Known(
+        uid=metadata["uid"],
+        generation=metadata["generation"],
+        when_unsynced=when if isinstance(when, str) else KEEP,
+        is_disabled=(metadata.get("annotations") or {}).get(DISABLED) == "true",
+        secret=secret,
+    )

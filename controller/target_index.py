@@ -1,0 +1,139 @@
+"""Which Secrets are synced from which SharedSecret, which to look at, and how they stand. Pure.
+
+Two watches feed it: of Secrets that ask, and of those that only bear our mark still. A Secret that
+changes over from one to the other may be in both for a moment, or in neither.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from typing import TypeVar
+
+from controller.live import is_older
+from controller.status import Key
+from controller.syncing import Target, trouble
+from sealer.errors import SealerError
+from sealer.manifests.models import Manifest
+
+N = TypeVar("N")
+
+NOWHERE = Key("", "")
+"""Stands for the SharedSecret of those that name none."""
+MAX_TROUBLED = 20
+"""Targets in trouble that a status lists, as schemas/crds bounds them."""
+
+
+@dataclass(slots=True)
+class TargetIndex:
+    """The targets.
+
+    Attributes:
+        asking: Secrets that ask to be synced, kept by a watch.
+        marked: Secrets that were synced and do not ask any more, kept by another.
+    """
+
+    asking: dict[Key, Target] = field(default_factory=dict)
+    marked: dict[Key, Target] = field(default_factory=dict)
+    _filed: dict[Key, Key] = field(default_factory=dict)
+    _by_source: dict[Key, set[Key]] = field(default_factory=dict)
+    _by_namespace: dict[str, set[Key]] = field(default_factory=dict)
+    _due: dict[Key, set[Key]] = field(default_factory=dict)
+    _verdicts: dict[Key, SealerError | None] = field(default_factory=dict)
+
+    def find(self, key: Key) -> Target | None:
+        """A target as it was last seen or written; None if it is gone or on its way out."""
+        one, other = self.asking.get(key), self.marked.get(key)
+        found = one if other is None else other
+        if one is not None and other is not None and is_older(other.version, one.version):
+            found = one
+        return None if found is None or found.is_deleting else found
+
+    def look(self, key: Key) -> set[Key]:
+        """Take note that a target changed; the SharedSecrets whose targets it was and is."""
+        target, before = self.find(key), self._filed.get(key)
+        after = None if target is None else target.source or NOWHERE
+        if before is not None and before != after:
+            self._take_out(key, before)
+        if after is None:
+            return {before} if before is not None else set()
+        self._filed[key] = after
+        self._by_source.setdefault(after, set()).add(key)
+        self._by_namespace.setdefault(key.namespace, set()).add(key)
+        self._due.setdefault(after, set()).add(key)
+        return {after} if before is None else {before, after}
+
+    def put(self, target: Target) -> None:
+        """Take note of a target that we have written, before the watches tell of it."""
+        for cache in (self.asking, self.marked):
+            if target.key in cache:
+                cache[target.key] = target
+
+    def drop(self, key: Key) -> None:
+        """Take note of a target that we have deleted."""
+        self.asking.pop(key, None)
+        self.marked.pop(key, None)
+        self.look(key)
+
+    def of(self, source: Key) -> frozenset[Key]:
+        """The targets of a SharedSecret."""
+        return frozenset(self._by_source.get(source, ()))
+
+    def of_namespace(self, name: str) -> Iterator[Target]:
+        """The targets in a namespace."""
+        found = map(self.find, sorted(self._by_namespace.get(name, ())))
+        return (target for target in found if target is not None)
+
+    def sources(self) -> list[Key]:
+        """What targets are synced from."""
+        return list(self._by_source)
+
+    def is_due(self, source: Key, keys: Iterable[Key] | None = None) -> None:
+        """Have these targets of a SharedSecret looked at with its next pass, or all."""
+        wanted = self.of(source) if keys is None else self.of(source) & frozenset(keys)
+        if wanted:
+            self._due.setdefault(source, set()).update(wanted)
+
+    def take_due(self, source: Key) -> list[Key]:
+        """What is to be looked at, in order; it is not due any more."""
+        return sorted(self._due.pop(source, ()))
+
+    def judge(self, key: Key, error: SealerError | None) -> None:
+        """Take note of how a target stands; None: as its SharedSecret says."""
+        if key in self._filed:
+            self._verdicts[key] = error
+
+    def told(self, source: Key) -> Manifest | None:
+        """How the targets of a SharedSecret stand; None while that of some is not known."""
+        keys = self.of(source)
+        if any(key not in self._verdicts for key in keys):
+            return None
+        if not keys:
+            return {}
+        wrong = sorted(key for key in keys if self._verdicts[key] is not None)
+        told: Manifest = {"total": len(keys), "synced": len(keys) - len(wrong)}
+        listed = [
+            trouble(key, error)
+            for key in wrong[:MAX_TROUBLED]
+            if (error := self._verdicts[key]) is not None
+        ]
+        return told | ({"troubled": listed} if listed else {})
+
+    def counts(self) -> tuple[int, list[str]]:
+        """How many targets there are, and the reasons of those that are in trouble."""
+        asking = [key for key, source in self._filed.items() if source != NOWHERE]
+        verdicts = (self._verdicts.get(key) for key in asking)
+        return len(asking), [error.reason for error in verdicts if error is not None]
+
+    def _take_out(self, key: Key, source: Key) -> None:
+        del self._filed[key]
+        self._verdicts.pop(key, None)
+        self._due.get(source, set()).discard(key)
+        _discard(self._by_source, source, key)
+        _discard(self._by_namespace, key.namespace, key)
+
+
+def _discard(index: dict[N, set[Key]], name: N, key: Key) -> None:
+    index[name].discard(key)
+    if not index[name]:
+        del index[name]
