@@ -14,27 +14,15 @@ import pytest
 from sealer.manifests import documents
 from tests.cli.scenario import Result, run
 from tests.e2e.kubeseal import Kubeseal
-from tests.rsa_keys import NEW, OLD, OTHER, RsaKey
+from tests.rsa_keys import NEW, OLD, RsaKey
+from tests.secret_samples import ONLY_THEIRS, SIZES, TYPES, value_of
 from tests.tools.requirement import require_program
 
 pytestmark = pytest.mark.e2e
 
 Document = dict[str, Any]
 SCOPES = ("strict", "namespace-wide", "cluster-wide")
-SIZES = (0, 1, 190, 65_536, 1024 * 1024)
 KEPT = {"labels": {"app": "shop"}, "annotations": {"example.com/note": "kept"}}
-TLS = {"tls.crt": OTHER.certificate().encode(), "tls.key": OTHER.to_pem().encode()}
-TYPES: Mapping[str, Mapping[str, bytes]] = {
-    "Opaque": {"password": "made-up pässwörd \U0001f511\n".encode(), "bytes": bytes(range(256))},
-    "kubernetes.io/basic-auth": {"username": b"made-up user", "password": b"made-up password"},
-    "kubernetes.io/ssh-auth": {"ssh-privatekey": b"made-up key"},
-    "kubernetes.io/dockercfg": {".dockercfg": b'{"example.com": {"auth": "made-up"}}'},
-    "kubernetes.io/dockerconfigjson": {".dockerconfigjson": b'{"auths": {"a": {"auth": "x"}}}'},
-    "kubernetes.io/tls": TLS,
-    "bootstrap.kubernetes.io/token": {"token-id": b"abcdef", "token-secret": b"0123456789abcdef"},
-    "example.com/licence": {"licence": b"made-up licence"},
-}
-ONLY_THEIRS = {"kubernetes.io/service-account-token": {"token": b"made-up token"}}
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,7 +165,7 @@ def test_the_same_secret_is_sealed_to_the_same_manifest(kubeseal: Kubeseal, cli:
 def test_values_of_any_size_open_in_both_directions(
     kubeseal: Kubeseal, cli: Cli, size: int
 ) -> None:
-    secret = _secret("Opaque", {"value": bytes(byte % 251 for byte in range(size))})
+    secret = _secret("Opaque", {"value": value_of(size)})
     assert cli.unseal(kubeseal.seal(secret, key=NEW, form="json"), NEW) == [secret]
     opened = kubeseal.unseal(cli.seal(json.dumps(secret)), NEW)
     assert _without_owner(opened) == secret
