@@ -21,6 +21,8 @@ from sealer.manifests.times import format_time, parse_time
 
 KIND = "SealerKeyring"
 FORMAT = "v1"
+SEALED_SECRETS_KEYS = "sealedSecretsKeys"
+"""The field with keys of sealed-secrets, which `sealer.bitnami_backup` puts in and takes out."""
 MAX_BYTES = 4 * 1024 * 1024
 """Size of a backup file; a key takes half a kilobyte, so this is many more than anybody has."""
 MAX_NAME = 253

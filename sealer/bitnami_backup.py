@@ -13,19 +13,17 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 
 from sealer import plaintext
-from sealer.backup import FORMAT, KIND, read_object
-from sealer.bitnami_keys import ACTIVE, KeyPair, newest_first, read_key
+from sealer.backup import FORMAT, KIND, SEALED_SECRETS_KEYS, read_object
+from sealer.bitnami_keys import ACTIVE, KeyPair, newest_first, read_key_in_use
 from sealer.bitnami_opening import check_opens
-from sealer.crypto.bitnami import PrivateKey
+from sealer.crypto.bitnami import PrivateKey, short_fingerprint
 from sealer.crypto.encoding import encode_base64
-from sealer.errors import InvalidBackup, InvalidKey, Refused, SealerError
+from sealer.errors import InvalidBackup, Refused, SealerError
 from sealer.manifests.bitnami import KEY_LABEL, BitnamiSealedSecret
 from sealer.manifests.fields import Fields
 from sealer.manifests.models import Manifest, Metadata, Secret, qualified
 from sealer.manifests.secret_types import TLS
 
-FIELD = "sealedSecretsKeys"
-"""Of the text of a backup; absent where there is none of these keys."""
 _KEY, _CERTIFICATE = "tls.key", "tls.crt"
 
 
@@ -55,6 +53,11 @@ class SavedKey:
         """Of the key."""
         return self.pair.key.fingerprint
 
+    @property
+    def short(self) -> str:
+        """As much of the fingerprint as tells keys apart."""
+        return short_fingerprint(self.fingerprint)
+
     @classmethod
     def of(cls, manifest: Mapping[str, object]) -> SavedKey:
         """Take a key Secret as the API server has it.
@@ -64,9 +67,7 @@ class SavedKey:
             InvalidKey: it holds no usable key with its certificate.
         """
         secret = plaintext.read_secret(manifest)
-        pair = read_key(secret)
-        if pair.certificate is None:
-            raise InvalidKey("there is no certificate", obj=str(secret), key=_CERTIFICATE)
+        pair = read_key_in_use(secret)
         metadata = secret.metadata
         return cls(
             namespace=metadata.namespace,
@@ -159,10 +160,10 @@ def put_into(text: str, keys: Iterable[SavedKey]) -> str:
     """
     saved = [key.to_json() for key in keys]
     document = _document(text)
-    if FIELD in document:
+    if SEALED_SECRETS_KEYS in document:
         raise InvalidBackup("there are keys of sealed-secrets in it already")
     if saved:
-        document[FIELD] = saved
+        document[SEALED_SECRETS_KEYS] = saved
     return json.dumps(document, indent=2, ensure_ascii=False) + "\n"
 
 
@@ -174,13 +175,15 @@ def take_out(text: str) -> tuple[str, tuple[SavedKey, ...]]:
     """
     document = _document(text)
     try:
-        keys = tuple(SavedKey.read(item) for item in Fields(document, "").entries(FIELD))
+        keys = tuple(
+            SavedKey.read(item) for item in Fields(document, "").entries(SEALED_SECRETS_KEYS)
+        )
     except SealerError as error:
-        raise InvalidBackup(error.message, key=error.key or FIELD) from None
+        raise InvalidBackup(error.message, key=error.key or SEALED_SECRETS_KEYS) from None
     places = [(key.namespace, key.name) for key in keys]
     if len(set(places)) != len(places):
-        raise InvalidBackup("two keys have the same name", key=FIELD)
-    document.pop(FIELD, None)
+        raise InvalidBackup("two keys have the same name", key=SEALED_SECRETS_KEYS)
+    document.pop(SEALED_SECRETS_KEYS, None)
     return json.dumps(document, indent=2, ensure_ascii=False) + "\n", keys
 
 
@@ -202,6 +205,14 @@ def plan_restore(saved: Iterable[SavedKey], present: Iterable[SavedKey]) -> tupl
                 hint="restore it where no other keys are; nothing has been changed here",
             )
     return tuple(missing)
+
+
+@dataclass(frozen=True, slots=True)
+class PlacedBitnami:
+    """A SealedSecret of sealed-secrets, and where it stands, for messages."""
+
+    place: str
+    sealed: BitnamiSealedSecret
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -226,7 +237,7 @@ class BitnamiProof:
 
 
 def prove(
-    saved: Saved, objects: Iterable[BitnamiSealedSecret], *, own: Collection[str] = ()
+    saved: Saved, objects: Iterable[PlacedBitnami], *, own: Collection[str] = ()
 ) -> BitnamiProof:
     """Try the keys of a backup on objects; what opens is thrown away, and templates left alone.
 
@@ -238,13 +249,13 @@ def prove(
     keys = saved.private
     opened: list[str] = []
     failures: list[SealerError] = []
-    for sealed in objects:
+    for placed in objects:
         try:
-            check_opens(sealed, keys)
+            check_opens(placed.sealed, keys)
         except SealerError as error:
-            failures.append(error)
+            failures.append(error.at(file=placed.place))
         else:
-            opened.append(qualified(sealed.metadata))
+            opened.append(qualified(placed.sealed.metadata))
     there = {key.fingerprint for key in keys}
     return BitnamiProof(
         opened=tuple(opened),

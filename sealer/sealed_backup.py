@@ -75,11 +75,20 @@ class SealedBackup:
         return json.dumps(document, indent=2) + "\n"
 
     def open(self, unwrappers: Mapping[str, Unwrapper]) -> Backup:
-        """Open it with a recovery key.
+        """Open it with a recovery key, where it holds native keys only.
+
+        Raises:
+            WrongBackupKey, KeyProviderError: as `open_text`.
+            InvalidBackup: what is in it is no backup, or one with other keys besides.
+        """
+        return Backup.read(self.open_text(unwrappers))
+
+    def open_text(self, unwrappers: Mapping[str, Unwrapper]) -> str:
+        """What it holds, opened with a recovery key; the text is not looked at.
 
         Raises:
             WrongBackupKey: none of these keys, or altered.
-            InvalidBackup: what is in it is no backup.
+            InvalidBackup: what is in it is no text.
             KeyProviderError: an external key did not answer.
         """
         for key_id, wrapped in self.wrapped.items():
@@ -90,11 +99,15 @@ class SealedBackup:
         )
 
     def open_with_shares(self, texts: Sequence[str]) -> Backup:
-        """Open it with shares.
+        """Open it with shares; raises as `open` and `open_text_with_shares`."""
+        return Backup.read(self.open_text_with_shares(texts))
+
+    def open_text_with_shares(self, texts: Sequence[str]) -> str:
+        """What it holds, opened with shares; the text is not looked at.
 
         Raises:
             WrongBackupKey: too few, of another backup, or altered.
-            InvalidBackup: a share with a mistake in it, or what is in it is no backup.
+            InvalidBackup: a share with a mistake in it, or what is in it is no text.
         """
         if self.split is None:
             raise WrongBackupKey(
@@ -108,22 +121,28 @@ class SealedBackup:
         keys = tuple(f"recovery key {key_id}" for key_id in self.wrapped)
         return keys if self.split is None else (*keys, f"{self.split.needed} shares")
 
-    def _open(self, key: bytes) -> Backup:
+    def _open(self, key: bytes) -> str:
         if len(key) != file_key.FILE_KEY_BYTES or not file_key.matches(key, self.commitment):
             raise WrongBackupKey(
                 "these are the keys or shares of another backup, or it was altered"
             )
         content = file_key.open_content(self.content, file_key=key)
         try:
-            return Backup.read(content.decode())
+            return content.decode()
         except UnicodeDecodeError:
             raise InvalidBackup("not UTF-8 text") from None
 
 
 def seal_backup(
-    backup: Backup, *, to: Sequence[SealingKey], split: Split | None = None
+    backup: Backup, *, to: Sequence[SealingKey], split: Split | None = None, text: str = ""
 ) -> tuple[SealedBackup, tuple[str, ...]]:
     """Encrypt a backup to recovery keys, to shares, or to both: each alone opens it.
+
+    Args:
+        backup: what is backed up.
+        to: the recovery keys.
+        split: how many shares, and how many of them open it.
+        text: what is written, where that is more than the native keys.
 
     Returns:
         The file, and the shares; none without `split`.
@@ -146,7 +165,7 @@ def seal_backup(
         wrapped={key_id: file_key.wrap(key, to=public) for key_id, public in keys.items()},
         split=split,
         commitment=file_key.commitment(key),
-        content=file_key.seal_content(backup.to_text().encode(), file_key=key),
+        content=file_key.seal_content((text or backup.to_text()).encode(), file_key=key),
     )
     return sealed, split_secret(key, split) if split else ()
 

@@ -1,8 +1,7 @@
-"""`sealer keys`: the group; keys made, renewed, listed and fetched. The rest is in `keys_*`."""
+"""`sealer keys`: the group; keys made and fetched. The rest is in `keys_*`."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -16,16 +15,14 @@ from sealer.cli.connecting import Wish, connect, read_keys
 from sealer.cli.key_places import chosen_directory
 from sealer.cli.keys_backup import backup
 from sealer.cli.keys_decide import activate, announce_new, renew, retire, revoke
-from sealer.cli.keys_restore import restore, verify_backup
-from sealer.cli.output import Destination, Row, Terminal
+from sealer.cli.keys_list import list_
+from sealer.cli.keys_restore import restore
+from sealer.cli.keys_verify import verify_backup
+from sealer.cli.output import Destination, Terminal
 from sealer.cli.pinning import pin
 from sealer.cli.repository import Repositories
 from sealer.errors import UsageError
-from sealer.keyring import HeldKey
-from sealer.manifests.documents import Data, Quoted, dump, dump_json
-from sealer.manifests.times import format_time
-from sealer.pinned_keys import PinnedKey, short_id
-from sealer.published_keys import PublishedKey
+from sealer.pinned_keys import PinnedKey
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,15 +36,6 @@ class Fetch:
     cluster: str
     destination: str | None
     force: bool
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Listing:
-    """Keys as a report for programs and as a table for people."""
-
-    report: Data
-    header: Row
-    rows: Sequence[Row]
 
 
 _SECTIONS = MappingProxyType(
@@ -142,42 +130,6 @@ def init(*, keyring: Path | None, terminal: Terminal) -> None:
 
 
 @options.command(
-    "list",
-    examples="""\
-sealer keys list
-sealer keys list --context prod -o json
-sealer keys list --keyring keyring
-""",
-)
-@options.keyring
-@options.kubeconfig
-@options.context
-@options.output_format(
-    "json", "yaml", text="Print a report for programs, with whole ids and all times."
-)
-def list_(
-    *,
-    keyring: Path | None,
-    kubeconfig: Path | None,
-    context: str,
-    output_format: str | None,
-    terminal: Terminal,
-) -> None:
-    """List the keys of a keyring, or of the cluster."""
-    directory = chosen_directory(keyring, kubeconfig, context)
-    listing = (
-        _keyring_listing(keyring_directory.load(directory).keys)
-        if directory is not None
-        else _cluster_listing(read_keys(connect(kubeconfig, context)))
-    )
-    if output_format:
-        written = dump_json if output_format == "json" else dump
-        terminal.result(written(listing.report))
-    else:
-        terminal.table(listing.header, listing.rows)
-
-
-@options.command(
     "fetch",
     examples="""\
 sealer keys fetch --pin
@@ -220,48 +172,6 @@ def fetch(arguments: Fetch, terminal: Terminal) -> int:
     if arguments.destination:
         terminal.note(f"wrote {arguments.destination}")
     return 0
-
-
-def _keyring_listing(keys: Sequence[HeldKey]) -> Listing:
-    return Listing(
-        report=[{"id": Quoted(key.id), **key.record.to_manifest()} for key in keys],
-        header=("KEY", "ORDINAL", "STATE", "BACKED UP", "CREATED", "REASON"),
-        rows=[
-            (
-                short_id(key.id),
-                str(key.record.ordinal),
-                str(key.record.state),
-                "no" if key.record.backed_up_at is None else "yes",
-                format_time(key.record.created_at),
-                key.record.reason or "-",
-            )
-            for key in keys
-        ],
-    )
-
-
-def _cluster_listing(keys: Sequence[PublishedKey]) -> Listing:
-    return Listing(
-        report=[key.to_report() for key in keys],
-        header=("KEY", "ROLE", "STATE", "ORDINAL", "OBJECTS", "BACKED UP", "CREATED", "REASON"),
-        rows=[
-            (
-                short_id(key.id),
-                str(key.role),
-                str(key.state),
-                _shown(key.ordinal),
-                _shown(key.objects),
-                _shown(key.backed_up),
-                format_time(key.created_at) if key.created_at else "-",
-                key.reason or "-",
-            )
-            for key in keys
-        ],
-    )
-
-
-def _shown(value: object) -> str:
-    return "-" if value is None else str(value)
 
 
 for _command in (

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from sealer import age_backup, files, lifecycle
 from sealer.backup import Backup
 from sealer.cli import options
+from sealer.cli.bitnami_key_places import key_namespace, read_key_secrets
 from sealer.cli.inputs import read_text
 from sealer.cli.key_acts import Deed, announce
 from sealer.cli.key_files import read_public
@@ -25,6 +27,10 @@ from sealer.keyring_directory import KeyringDirectory
 from sealer.pinned_keys import short_id
 from sealer.sealed_backup import seal_backup
 from sealer.shares import Split
+
+if TYPE_CHECKING:
+    from sealer.apiserver import ApiServer
+    from sealer.bitnami_backup import SavedKey
 
 _EXAMPLES = """\
 sealer keys backup -w backup.age
@@ -46,6 +52,7 @@ class Arguments(Whereabouts):
     name: str
     destination: str | None
     force: bool
+    bitnami_key_namespace: str
 
     @property
     def is_for_age(self) -> bool:
@@ -98,6 +105,7 @@ class Arguments(Whereabouts):
 @click.option(
     "--name", default="", help="What the keyring is called; else its directory, or the context."
 )
+@key_namespace
 @options.write
 @options.force
 @options.collected(Arguments)
@@ -107,7 +115,8 @@ def backup(arguments: Arguments, terminal: Terminal) -> None:
     Without a recipient, recovery key or --split, it is encrypted with a passphrase that is asked
     for. A file for age recipients or a passphrase opens with any age program too. Make one after
     every renewal, keep it away from the keys, and try it with `sealer keys verify-backup`. On a
-    cluster it takes the rights to list and patch Secrets in the controller's namespace.
+    cluster it takes the rights to list and patch Secrets in the controller's namespace; the key
+    Secrets of sealed-secrets, where there are any, are put into the same file.
     """
     _check(arguments)
     place = arguments.place()
@@ -116,14 +125,51 @@ def backup(arguments: Arguments, terminal: Terminal) -> None:
     if not keyring.keys:
         raise Refused(f"there is no key in {place.name}", hint="is it the right place?")
     name = arguments.name or _name(arguments, place)
-    _write(arguments, Backup(name=name, made_at=now, keyring=keyring), terminal)
+    saved = () if isinstance(place, KeyringDirectory) else _theirs(arguments, place.api, terminal)
+    _write(arguments, _Content.of(Backup(name=name, made_at=now, keyring=keyring), saved), terminal)
     _note(place, keyring, now)
     if not isinstance(place, KeyringDirectory):
         announce(place, keyring.keys, Deed.BACKUP, terminal, how=f"backup of {name}")
     ids = sorted(key.id for key in keyring.keys)
     terminal.note(f"backed up {count(len(ids), 'key')} of {name}: {_ids(ids)}")
+    if saved:
+        told = ", ".join(key.short for key in saved)
+        terminal.note(f"and {count(len(saved), 'key')} of sealed-secrets: {told}")
     if arguments.destination:
         terminal.note(f"next: sealer keys verify-backup {arguments.destination}{arguments.again()}")
+
+
+@dataclass(frozen=True, slots=True)
+class _Content:
+    """What goes into the file: the native keys, and the text of all."""
+
+    backup: Backup
+    text: str = field(repr=False)
+
+    @classmethod
+    def of(cls, backup: Backup, saved: Sequence[SavedKey]) -> _Content:
+        if not saved:
+            return cls(backup, backup.to_text())
+        from sealer.bitnami_backup import put_into  # noqa: PLC0415 - imported already
+
+        return cls(backup, put_into(backup.to_text(), saved))
+
+
+def _theirs(arguments: Arguments, api: ApiServer, terminal: Terminal) -> Sequence[SavedKey]:
+    named, own = arguments.bitnami_key_namespace, arguments.controller_namespace
+
+    def warn(why: str) -> None:
+        terminal.warn(f"keys of sealed-secrets are not in it: {why}")
+
+    secrets = read_key_secrets(api, named, own, warn)
+    if not secrets:
+        return ()
+    from sealer.bitnami_backup import Saved  # noqa: PLC0415 - imported already
+
+    found = Saved.of(secrets)
+    for problem in found.problems:
+        terminal.warn(f"not backed up: {problem}")
+    return found.keys
 
 
 def _name(where: Whereabouts, place: KeyPlace) -> str:
@@ -156,7 +202,7 @@ def _check(arguments: Arguments) -> None:
         raise UsageError("--split needs -w FILE: the shares are put beside it")
 
 
-def _write(arguments: Arguments, made: Backup, terminal: Terminal) -> None:
+def _write(arguments: Arguments, made: _Content, terminal: Terminal) -> None:
     destination = Destination(arguments.destination, arguments.force)
     if arguments.is_sealed:
         _write_sealed(arguments, made, destination, terminal)
@@ -164,19 +210,19 @@ def _write(arguments: Arguments, made: Backup, terminal: Terminal) -> None:
     if arguments.destination:  # before somebody types a passphrase twice
         refuse_existing([Path(arguments.destination)], force=arguments.force)
     if arguments.is_for_age:
-        text = age_backup.encrypt(made.to_text(), recipients=_recipients(arguments))
+        text = age_backup.encrypt(made.text, recipients=_recipients(arguments))
     else:
         passphrase = read_new_passphrase(arguments.passphrase_file, terminal=terminal)
-        text = age_backup.encrypt_with_passphrase(made.to_text(), passphrase)
+        text = age_backup.encrypt_with_passphrase(made.text, passphrase)
     destination.put(text, terminal=terminal, mode=files.PRIVATE)
 
 
 def _write_sealed(
-    arguments: Arguments, made: Backup, destination: Destination, terminal: Terminal
+    arguments: Arguments, made: _Content, destination: Destination, terminal: Terminal
 ) -> None:
     split = Split.parse(arguments.split) if arguments.split else None
     recovery = [pinned.key for _, pinned in read_public(arguments.recovery_keys)]
-    sealed, shares = seal_backup(made, to=recovery, split=split)
+    sealed, shares = seal_backup(made.backup, to=recovery, split=split, text=made.text)
     paths = [
         Path(f"{arguments.destination}.share-{number}-of-{len(shares)}")
         for number in range(1, len(shares) + 1)
@@ -184,7 +230,8 @@ def _write_sealed(
     if arguments.destination:
         refuse_existing([Path(arguments.destination), *paths], force=arguments.force)
     for number, (path, words) in enumerate(zip(paths, shares, strict=True), 1):
-        text = f"# share {number} of {split} of a backup of {made.name}: give it to one person\n"
+        what = f"share {number} of {split} of a backup of {made.backup.name}"
+        text = f"# {what}: give it to one person\n"
         put_file(path, f"{text}{words}\n", force=arguments.force, mode=files.PRIVATE)
     destination.put(sealed.to_text(), terminal=terminal, mode=files.PRIVATE)
     for path in paths:

@@ -13,9 +13,10 @@ from sealer.manifests.models import SealedSecret
 from sealer.published_keys import PublishedKey, Role
 
 if TYPE_CHECKING:
+    from sealer.apiserver import ApiServer
     from sealer.cluster import Cluster
 
-_PLACE = "the cluster"
+PLACE = "the cluster"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,11 +24,13 @@ class LiveObjects:
     """What a cluster has.
 
     Attributes:
+        api: the way to it, for what else there is.
         keys: ids of the cluster's own keys; a key whose private half is lost is one of them.
         objects: its SealedSecrets.
         problems: why others cannot be read.
     """
 
+    api: ApiServer
     keys: frozenset[str]
     objects: tuple[Placed, ...]
     problems: tuple[SealerError, ...]
@@ -56,15 +59,20 @@ def _read(cluster: Cluster) -> LiveObjects:
     problems: list[SealerError] = []
     for item in cluster.sealed_secrets():
         try:
-            objects.append(Placed(_PLACE, 0, SealedSecret.read(item)))
+            objects.append(Placed(PLACE, 0, SealedSecret.read(item)))
         except SealerError as error:
-            problems.append(error.at(file=_PLACE))
+            problems.append(error.at(file=PLACE))
     for item in cluster.sealing_keys():
         try:
             key = PublishedKey.read(item)
         except SealerError as error:
-            problems.append(error.at(file=_PLACE))
+            problems.append(error.at(file=PLACE))
             continue
         if key.role is Role.CLUSTER:
             own.add(key.id)
-    return LiveObjects(keys=frozenset(own), objects=tuple(objects), problems=tuple(problems))
+    return LiveObjects(
+        api=cluster.api,
+        keys=frozenset(own),
+        objects=tuple(objects),
+        problems=tuple(problems),
+    )

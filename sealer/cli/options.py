@@ -110,11 +110,14 @@ def _quiet() -> click.Option:
     )
 
 
+def kubeseals_namespace() -> str:
+    """Where kubeseal looks for its controller: what is set for it counts here as well."""
+    return os.environ.get("SEALED_SECRETS_CONTROLLER_NAMESPACE") or DEFAULT.partition("/")[0]
+
+
 def _kubeseals_service() -> str:
-    # kubeseal reads these two; whoever has set them for it means them here as well.
-    namespace, _, name = DEFAULT.partition("/")
-    namespace = os.environ.get("SEALED_SECRETS_CONTROLLER_NAMESPACE") or namespace
-    return f"{namespace}/{os.environ.get('SEALED_SECRETS_CONTROLLER_NAME') or name}"
+    name = os.environ.get("SEALED_SECRETS_CONTROLLER_NAME") or DEFAULT.partition("/")[2]
+    return f"{kubeseals_namespace()}/{name}"
 
 
 filenames: Decorator = click.option(

@@ -76,7 +76,6 @@ def restore_to_cluster(
     how = f"backup of {opened.name}, made {format_time(opened.made_at)}"
     announce(cluster, replaced, Deed.REPLACE, terminal, how=how)
     announce(cluster, restored, Deed.RESTORE, terminal, how=how)
-    terminal.note("next: `kubectl get sealedsecrets.sealer.dev -A` shows the objects open again")
 
 
 def _not_asked_for(opened: Backup, clashes: Sequence[HeldKey]) -> Refused:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 from click.core import ParameterSource
@@ -21,6 +22,9 @@ from sealer.manifests.documents import Data
 from sealer.opening import Opened, unseal
 from sealer.sealing_text import values_text
 from sealer.sources import Found, describe
+
+if TYPE_CHECKING:
+    from sealer.bitnami_keys import KeyPair
 
 _EXAMPLES = """\
 sealer unseal --keyring keyring db.yaml
@@ -73,8 +77,8 @@ def command(arguments: Arguments, terminal: Terminal) -> None:
     Prints the Secrets and SharedSecrets that the controller would make: all of them, or none and
     the reason. What is not sealed is passed over. A file written with --write is readable by its
     owner only. With --backup, nothing else is needed: neither a cluster nor a keyring. What
-    kubeseal sealed opens with RSA keys: --private-key takes them as PEM, and as
-    `kubectl get secret -o yaml` or `-o json` prints their Secrets.
+    kubeseal sealed opens with RSA keys: those in the backup, or --private-key with PEM or what
+    `kubectl get secret -o yaml` or `-o json` prints of their Secrets.
     """
     keys = _private_keys(arguments, terminal)
     names = (*arguments.inputs, *arguments.filenames)
@@ -110,7 +114,13 @@ def _private_keys(arguments: Arguments, terminal: Terminal) -> PrivateKeys:
         passphrase_file=arguments.passphrase_file,
         shares=arguments.shares,
     )
-    return PrivateKeys(open_backup(arguments.backup, keys, terminal=terminal).keyring.unwrappers)
+    opened = open_backup(arguments.backup, keys, terminal=terminal)
+    pairs: Sequence[KeyPair] = ()
+    if opened.saved:
+        from sealer.bitnami_keys import newest_first  # noqa: PLC0415 - imported already
+
+        pairs = newest_first(key.pair for key in opened.saved)
+    return PrivateKeys(opened.backup.keyring.unwrappers, pairs)
 
 
 def _is_sealed(at: Found, terminal: Terminal) -> bool:

@@ -96,6 +96,8 @@ def theirs(
         repository = Repository(shell.directory)
         repository.commit({"apps/shop/db.yaml": texts[0], "apps/shop/mail.yaml": texts[1]})
         install = ("-n", _KUBE_SYSTEM, "create")
+        gone = ("delete", "deployment,service", SERVICE, "--ignore-not-found")
+        api_server.kubectl("-n", _KUBE_SYSTEM, *gone)  # that of other tests
         api_server.kubectl(*install, "deployment", SERVICE, "--image=example.invalid/theirs")
         api_server.kubectl(*install, "service", "clusterip", SERVICE, "--tcp=8080:8080")
         original.server.stop()

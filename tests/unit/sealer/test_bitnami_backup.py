@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
-from sealer.backup import Backup
+from sealer.backup import SEALED_SECRETS_KEYS, Backup
 from sealer.bitnami_backup import (
-    FIELD,
+    PlacedBitnami,
     Saved,
     SavedKey,
     is_in_use,
@@ -56,6 +56,9 @@ def test_what_was_put_in_comes_out_and_leaves_a_native_backup() -> None:
     assert native == NATIVE.to_text()
     assert keys == (OLD, NEW)
     assert [is_in_use(key) for key in keys] == [False, True]
+    assert [key.short for key in keys] == [
+        f"{key.fingerprint[:11]}…{key.fingerprint[-4:]}" for key in keys
+    ]
     with pytest.raises(InvalidBackup):
         Backup.read(text)  # an older version does not restore half of it
 
@@ -93,7 +96,7 @@ def test_they_are_not_put_in_twice() -> None:
 )
 def test_a_key_that_is_not_what_it_says_is_refused(change: Callable[[Object], object]) -> None:
     document = json.loads(put_into(NATIVE.to_text(), [OLD]))
-    change(document[FIELD][0])
+    change(document[SEALED_SECRETS_KEYS][0])
     with pytest.raises(InvalidBackup) as caught:
         take_out(json.dumps(document))
     assert "PRIVATE" not in str(caught.value)
@@ -138,12 +141,17 @@ def test_a_key_never_takes_the_place_of_another() -> None:
 
 
 def test_a_backup_is_proved_on_objects_and_on_the_keys_of_the_cluster() -> None:
-    objects = [_sealed(rsa_keys.OLD), _sealed(rsa_keys.NEW, "other")]
+    objects = [
+        PlacedBitnami("db.yaml:1", _sealed(rsa_keys.OLD)),
+        PlacedBitnami("other.yaml:1", _sealed(rsa_keys.NEW, "other")),
+    ]
     own = [OLD.fingerprint, NEW.fingerprint]
     whole = prove(Saved((OLD, NEW)), objects, own=own)
     assert (whole.opened, whole.holds) == (("shop/db", "shop/other"), True)
     half = prove(Saved((NEW,)), objects, own=own)
     assert (half.opened, half.missing, half.holds) == (("shop/other",), (OLD.fingerprint,), False)
-    assert [error.obj for error in half.failures] == ["SealedSecret shop/db"]
+    assert [(error.file, error.obj) for error in half.failures] == [
+        ("db.yaml:1", "SealedSecret shop/db")
+    ]
     assert not prove(Saved((NEW,)), objects).holds
     assert prove(Saved((NEW,)), objects[1:]).holds

@@ -189,3 +189,12 @@ def test_backup_for_nobody_is_not_made() -> None:
 def test_key_that_is_lost_with_the_keyring_is_no_recovery_key() -> None:
     with pytest.raises(Refused, match="is in the backup"):
         seal_backup(BACKUP, to=[NEW.public])
+
+
+def test_more_than_the_native_keys_may_be_written_and_is_read_as_text() -> None:
+    text = BACKUP.to_text().replace('"kind"', '"more": "fields", "kind"')
+    sealed, shares = seal_backup(BACKUP, to=[RECOVERY.public], split=THREE_OF_FIVE, text=text)
+    assert sealed.open_text({RECOVERY.id: RECOVERY}) == text
+    assert sealed.open_text_with_shares(shares[:3]) == text
+    with pytest.raises(InvalidBackup):
+        sealed.open({RECOVERY.id: RECOVERY})  # an older version does not restore half of it
