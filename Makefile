@@ -5,6 +5,8 @@ BIN := $(VENV)/bin
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --editable
 PYTEST := $(BIN)/python -m pytest --quiet
 PARALLEL := $(PYTEST) --numprocesses 2 --dist loadgroup
+# Those that need servers: two processes with servers of their own, a file at a time.
+SERVED := SEALER_REQUIRE_TOOLS=1 $(PYTEST) --numprocesses 2 --dist loadfile
 FAST := tests/unit tests/properties tests/vectors tests/cli tests/test_packaging.py tests/test_watch.py
 SLOW := tests/tools tests/cluster tests/e2e
 
@@ -20,7 +22,7 @@ demo: $(VENV)/demo-ready
 	@$(BIN)/python examples/01-first-secret/demo.py
 
 test: lint coverage
-	SEALER_REQUIRE_TOOLS=1 $(PYTEST) $(SLOW)
+	$(SERVED) $(SLOW)
 
 dev: $(VENV)/dev-ready
 
@@ -39,10 +41,10 @@ check: lint
 	$(PARALLEL) -m "not slow" $(FAST)
 
 cluster: dev
-	SEALER_REQUIRE_TOOLS=1 $(PYTEST) tests/cluster
+	$(SERVED) tests/cluster
 
 e2e: dev
-	SEALER_REQUIRE_TOOLS=1 $(PYTEST) tests/e2e
+	$(SERVED) tests/e2e
 
 bench: dev
 	SEALER_REQUIRE_TOOLS=1 $(BIN)/python -m tests.bench
