@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Collection
+from collections.abc import Callable
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from urllib.parse import quote
 
@@ -62,10 +63,10 @@ class BitnamiMemory:
             shard[uid] = entry
         self._dirty.add(shard_of(uid))
 
-    def keep_only(self, uids: Collection[str]) -> None:
+    def keep_only(self, uids: AbstractSet[str]) -> None:
         """Forget all other objects."""
         for shard in list(self._shards.values()):
-            for uid in shard.keys() - set(uids):
+            for uid in [each for each in shard if each not in uids]:
                 self.put(uid, None)
 
     async def read(self) -> None:

@@ -8,7 +8,7 @@ import pytest
 
 from sealer.install import DEFAULT_NAMESPACE
 from tests import rsa_keys
-from tests.cluster.bitnami import PREFIX, Theirs, install_crd, owners
+from tests.cluster.bitnami import PREFIX, Object, Theirs, install_crd, owners
 from tests.cluster.harness.processes import eventually
 from tests.cluster.installing import apply_stream
 from tests.cluster.kubeseal import put_key
@@ -70,6 +70,34 @@ def test_new_object_becomes_a_secret_that_it_owns(theirs: Theirs) -> None:
     (condition,) = sealed["status"]["conditions"]
     assert (condition["type"], condition["status"]) == ("Synced", "True")
     assert condition["lastUpdateTime"] == condition["lastTransitionTime"]
+
+
+def _health(found: Object) -> tuple[str, str]:
+    """What Argo CD's own script for this kind makes of an object: health and message."""
+    status = found.get("status", {})
+    if status.get("observedGeneration") == found["metadata"]["generation"]:
+        for condition in status.get("conditions", []):
+            if condition["type"] == "Synced" and condition["status"] in ("True", "False"):
+                healthy = condition["status"] == "True"
+                return "Healthy" if healthy else "Degraded", condition["message"]
+    return "Progressing", ""
+
+
+def test_health_is_as_argo_cd_expects(theirs: Theirs, serving: Controller) -> None:
+    with serving.paused():
+        theirs.apply(theirs.seal("db", {"a": b"made-up-60"}))
+        assert _health(theirs.get("db"))[0] == "Progressing"
+    assert _health(theirs.synced("db")) == ("Healthy", "1 item")
+    broken = theirs.seal("db", {"a": b"made-up-61"})
+    broken["metadata"]["annotations"] = {f"{PREFIX}cluster-wide": "true"}
+    with serving.paused():
+        theirs.apply(broken)
+        assert _health(theirs.get("db"))[0] == "Progressing"
+    message = theirs.refused("db", "CannotOpen", generation=2)
+    assert _health(theirs.get("db")) == ("Degraded", message)
+    theirs.give("db", {"a": b"made-up-62"}, metadata={"annotations": {}})
+    theirs.patch("db", {"metadata": {"annotations": None}})
+    assert _health(theirs.synced("db", generation=3)) == ("Healthy", "1 item")
 
 
 def test_update_with_new_data(theirs: Theirs) -> None:

@@ -179,6 +179,17 @@ def test_changed_annotation_is_news_without_a_new_generation() -> None:
     assert world.said[-1] == "CannotOpen"
 
 
+def test_change_of_a_secret_has_its_own_object_looked_at_and_no_other() -> None:
+    world = _World()
+    for name in ("db", "mail", "shop"):
+        document = sealed()
+        world.edit(document | {"metadata": document["metadata"] | {"name": name}})
+    world.queued.clear()
+    for name in ("mail", "of-nobody", "mail"):
+        world.engine.look_again(Key("shop", name))
+    assert world.queued == [Key("shop", "mail")] * 2
+
+
 def test_failure_that_stays_the_same_is_written_once() -> None:
     world = _World()
     world.engine.use([OLD])
