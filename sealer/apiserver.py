@@ -2,13 +2,15 @@
 
 The Kubernetes client is met here and nowhere else. Every foreign exception becomes a `ClusterError`
 that says what was asked for and what to do; texts of the API server are not repeated, because they
-may quote what they are about. Writing is conditional: on a version, or on an identity.
+may quote what they are about, but for those of our own policies. Writing is conditional: on a
+version, or on an identity.
 """
 
 from __future__ import annotations
 
 import json
 import os
+import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -21,6 +23,7 @@ from kubernetes.client.exceptions import ApiException
 from kubernetes.config.config_exception import ConfigException
 from urllib3 import Timeout
 from urllib3.exceptions import HTTPError
+from yaml import YAMLError
 
 from sealer.errors import ClusterError, UsageError
 from sealer.manifests.models import GROUP
@@ -34,6 +37,10 @@ _PAGE_OBJECTS = 500
 _MAX_ANSWER_BYTES = 8 << 20
 """Of what a service answers: more than twice what the API server takes for one object."""
 _MERGE = "application/merge-patch+json"
+_OWN_POLICY: Final = re.compile(
+    r"ValidatingAdmissionPolicy 'sealer-[a-z-]+' with binding '[^']*' denied request: (.+)",
+    re.DOTALL,
+)
 
 Object = Mapping[str, Any]
 
@@ -298,11 +305,10 @@ def _place(kubeconfig: Path | None) -> str | None:
 
 
 def _client(connection: Connection) -> client.ApiClient:
+    place = _place(connection.kubeconfig)
     try:
         made: client.ApiClient = config.new_client_from_config(  # type: ignore[no-untyped-call]
-            config_file=_place(connection.kubeconfig),
-            context=connection.context or None,
-            persist_config=False,
+            config_file=place, context=connection.context or None, persist_config=False
         )
     except ConfigException as error:
         if connection.context and "context" in str(error).lower():
@@ -310,7 +316,12 @@ def _client(connection: Connection) -> client.ApiClient:
                 f"there is no context {connection.context} in the kubeconfig",
                 hint="`kubectl config get-contexts` lists them",
             ) from None
+        if connection.kubeconfig is not None:  # that one is meant, and not the cluster around us
+            raise _unusable(place, "names no cluster, or is not there") from None
         return _in_cluster()
+    except (OSError, ValueError, TypeError, KeyError, YAMLError):
+        # Its text is not repeated: a kubeconfig holds keys.
+        raise _unusable(place, "cannot be read") from None
     return made
 
 
@@ -332,36 +343,67 @@ class NoCluster(ClusterError):
     """There is neither a kubeconfig nor a cluster around us."""
 
 
+def _unusable(kubeconfig: str | None, why: str) -> ClusterError:
+    return ClusterError(
+        f"kubeconfig {kubeconfig or '~/.kube/config'} {why}",
+        hint="`kubectl config view` shows what kubectl makes of it",
+    )
+
+
 @contextmanager
 def _converted(act: str, resource: Resource) -> Iterator[None]:
     try:
         yield
     except ApiException as error:
-        raise _refusal(error.status or 0, act, resource) from None
+        raise _refusal(_Answer.read(error), act, resource) from None
     except (HTTPError, OSError, ValueError):
         raise ClusterError(
             f"the API server cannot be reached to {act}", hint="does `kubectl version` answer?"
         ) from None
 
 
-def _refusal(status: int, act: str, resource: Resource) -> ClusterError:
+@dataclass(frozen=True, slots=True)
+class _Answer:
+    """A refusal of the API server, as far as it can be repeated.
+
+    Attributes:
+        of_what: the kind that it is about, in the plural; it may be another than was asked for.
+        policy: what one of our own admission policies says, which quotes nothing but names.
+    """
+
+    status: int
+    of_what: str = ""
+    policy: str = ""
+
+    @classmethod
+    def read(cls, error: ApiException) -> _Answer:
+        try:
+            said = json.loads(error.body or "")
+            kind, message = str(said["details"]["kind"]), str(said["message"])
+        except (ValueError, TypeError, KeyError):
+            return cls(error.status or 0)
+        found = _OWN_POLICY.search(message)
+        return cls(error.status or 0, kind, found[1] if found else "")
+
+
+def _refusal(answer: _Answer, act: str, resource: Resource) -> ClusterError:
+    status = answer.status
+    made: type[ClusterError] = ClusterError
+    text, hint = f"the API server refused to {act} ({status})", "try again"
     match status:
         case HTTPStatus.FORBIDDEN:
-            return Forbidden(
-                f"you may not {act} (403)", hint="ask whoever grants rights in this cluster"
-            )
+            made, text = Forbidden, f"you may not {act} (403)"
+            hint = answer.policy or "ask whoever grants rights in this cluster"
+        case HTTPStatus.NOT_FOUND if answer.of_what == NAMESPACES.plural:
+            made, text, hint = Missing, f"cannot {act}: there is no such namespace (404)", ""
         case HTTPStatus.NOT_FOUND:
-            return Missing(
-                f"cannot {act}: the cluster does not have that (404)",
-                hint="is sealer installed there? `sealer install --image … | kubectl apply -f -`"
-                if resource.group == GROUP
-                else "",
-            )
+            made, text, hint = Missing, f"cannot {act}: the cluster does not have that (404)", ""
+            if resource.group == GROUP:
+                hint = "is sealer installed there? `sealer install --image … | kubectl apply -f -`"
         case HTTPStatus.CONFLICT:
-            return Changed(f"somebody else was faster, so we cannot {act} (409)", hint="try again")
+            made, text = Changed, f"somebody else was faster, so we cannot {act} (409)"
         case HTTPStatus.UNAUTHORIZED:
-            return ClusterError(
-                f"not logged in, so we cannot {act} (401)", hint="log in as for kubectl"
-            )
-        case _:
-            return ClusterError(f"the API server refused to {act} ({status})", hint="try again")
+            text, hint = f"not logged in, so we cannot {act} (401)", "log in as for kubectl"
+        case HTTPStatus.BAD_REQUEST | HTTPStatus.UNPROCESSABLE_ENTITY:
+            hint = "what is there may be immutable, or a policy of the cluster is against it"
+    return made(text, hint=hint)

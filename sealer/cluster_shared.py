@@ -2,8 +2,8 @@
 
 Access lists give rights to single objects and never the right to list. So who may list is answered
 by a list, and who may not by their own rights, which the API server tells everybody: names of
-objects that they may get. A change
-of values names the keys that it is about.
+objects that they may get. A change of values names the keys that it is about, and what is not the
+SharedSecret's own is neither read nor changed.
 """
 
 from __future__ import annotations
@@ -23,10 +23,11 @@ from sealer.apiserver import (
     Object,
     Resource,
 )
-from sealer.errors import ClusterError, MalformedInput
+from sealer.errors import ClusterError, MalformedInput, NotOwned
 from sealer.manifests.models import GROUP, AccessRule, SharedSecret
 
 SHARED_SECRETS: Final = Resource("SharedSecret", GROUP, "v1alpha1", "sharedsecrets")
+_MANAGED: Final = "sealer.dev/managed"
 _RULES_REVIEWS: Final = Resource(
     "SelfSubjectRulesReview", "authorization.k8s.io", "v1", "selfsubjectrulesreviews"
 )
@@ -38,7 +39,7 @@ class Values:
 
     type: str
     data: dict[str, bytes] = field(repr=False)
-    version: str = ""
+    immutable: bool = False
 
 
 class SharedSecrets:
@@ -80,14 +81,15 @@ class SharedSecrets:
         return self.api.get(SHARED_SECRETS, name, namespace=namespace)
 
     def values(self, shared: Object) -> Values | None:
-        """What its Secret holds now, or None where there is no Secret.
+        """What its Secret holds now, or None where it has none yet.
 
         Raises:
+            NotOwned: the Secret of that name is somebody else's.
             Forbidden, ClusterError: it cannot be read.
         """
-        metadata = shared["metadata"]
-        secret = self.api.get(SECRETS, secret_name(shared), namespace=metadata["namespace"])
-        if secret is None:
+        namespace, _ = _place(shared)
+        secret = self.api.get(SECRETS, secret_name(shared), namespace=namespace)
+        if secret is None or not _is_own(secret, shared):
             return None
         try:
             data = {
@@ -95,7 +97,7 @@ class SharedSecrets:
             }
         except (binascii.Error, TypeError):
             raise ClusterError("the API server answered with a Secret that is none") from None
-        return Values(str(secret.get("type", "")), data, secret["metadata"]["resourceVersion"])
+        return Values(str(secret.get("type", "")), data, secret.get("immutable") is True)
 
     def create(self, shared: SharedSecret) -> Object:
         """Make a SharedSecret.
@@ -188,6 +190,23 @@ class SharedSecrets:
 def secret_name(shared: Object) -> str:
     """The Secret that holds the values of a SharedSecret."""
     return str((shared.get("spec") or {}).get("secretName") or shared["metadata"]["name"])
+
+
+def _is_own(secret: Object, shared: Object) -> bool:
+    """Whether a Secret belongs to a SharedSecret; it may be about to be taken over."""
+    metadata = secret["metadata"]
+    if any(
+        owner.get("uid") == shared["metadata"]["uid"]
+        for owner in metadata.get("ownerReferences") or ()
+    ):
+        return True
+    namespace, name = _place(secret)
+    if (metadata.get("annotations") or {}).get(_MANAGED) != "true":
+        raise NotOwned(
+            f"Secret {namespace}/{name} is there and is not its own",
+            hint=f'annotate that Secret with {_MANAGED}: "true" to have it taken over',
+        )
+    return False
 
 
 def read(shared: Object) -> SharedSecret:

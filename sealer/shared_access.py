@@ -38,19 +38,25 @@ def granted(
         access: as it is.
         verbs: what is given.
         to: whom.
-        name: the line to put it in; empty for one that gives just that, or a new one.
+        name: the line to put it in; empty for one that gives just that, or a new one, and for
+            nobody who has it all already.
 
     Raises:
         Refused: the line of that name gives something else.
         InvalidManifest: the list would not be valid, such as with a verb or user that may not be.
     """
     ordered = _ordered(verbs)
+    if not name and ordered:
+        lacking = _lacking(access, ordered, to)
+        if lacking == Subjects() != to:
+            return tuple(access)
+        to = lacking
     for index, rule in enumerate(access):
         if (rule.name == name) if name else (set(rule.verbs) == set(ordered)):
             if set(rule.verbs) != set(ordered):
                 raise Refused(
                     f"line {name} of access gives {', '.join(rule.verbs)}",
-                    hint="leave out --name, or choose another",
+                    hint="leave out --line, or choose another",
                 )
             return _checked([*access[:index], _with(rule, to), *access[index + 1 :]])
     name = name or _free_name(ordered, access)
@@ -71,26 +77,23 @@ def revoked(
     Raises:
         Refused: view is to go, and update or delete, which include it, is to stay.
     """
-    taken = set(WORDS) if not verbs or ALL in verbs else set(verbs)
+    taken = _each(verbs or [ALL])
     after: list[AccessRule] = []
     for rule in access:
-        gives = set(WORDS) if ALL in rule.verbs else set(rule.verbs)
+        gives = _each(rule.verbs)
         concerned = Subjects(_both(rule.users, of.users), _both(rule.teams, of.teams))
         if not (concerned.users or concerned.teams) or not gives & taken:
             after.append(rule)
             continue
-        rest = gives - taken
-        if "view" in taken and rest & _INCLUDING_VIEW:
-            stays = " and ".join(_ordered(rest & _INCLUDING_VIEW))
-            raise Refused(f"who has {stays} has view too", hint=f"take {stays} away as well")
         smaller = replace(
             rule,
             users=tuple(each for each in rule.users if each not in concerned.users),
             teams=tuple(each for each in rule.teams if each not in concerned.teams),
         )
         after += [smaller] if smaller.users or smaller.teams else []
-        if rest:
+        if rest := gives - taken:
             after = list(granted(after, rest, concerned))
+    _check_revoked(after, taken, of)
     return tuple(after)
 
 
@@ -98,11 +101,8 @@ def readers(access: Iterable[AccessRule]) -> dict[str, tuple[str, ...]]:
     """Who has what, by `user NAME` and `team NAME`, in the order of the list."""
     found: dict[str, set[str]] = {}
     for rule in access:
-        verbs = set(WORDS) if ALL in rule.verbs else set(rule.verbs)
-        verbs |= {"view"} if verbs & _INCLUDING_VIEW else set()
-        names = [f"user {name}" for name in rule.users] + [f"team {name}" for name in rule.teams]
-        for name in names:
-            found.setdefault(name, set()).update(verbs)
+        for name in _names(Subjects(rule.users, rule.teams)):
+            found.setdefault(name, set()).update(_with_view(_each(rule.verbs)))
     return {name: _ordered(verbs) for name, verbs in found.items()}
 
 
@@ -112,6 +112,27 @@ def source_in_git(shared: Object) -> str:
         if (owner.get("apiVersion"), owner.get("kind")) == (API_VERSION, "SealedSecret"):
             return str(owner.get("name", ""))
     return ""
+
+
+def _lacking(access: Sequence[AccessRule], verbs: Sequence[str], who: Subjects) -> Subjects:
+    """Those who do not have all of these verbs yet."""
+    has, wanted = readers(access), _with_view(_each(verbs))
+    return Subjects(
+        tuple(name for name in who.users if wanted - set(has.get(f"user {name}", ()))),
+        tuple(name for name in who.teams if wanted - set(has.get(f"team {name}", ()))),
+    )
+
+
+def _check_revoked(access: Sequence[AccessRule], taken: set[str], of: Subjects) -> None:
+    """What is taken away must be gone; view stays with who may change or delete."""
+    has = readers(access)
+    for name in _names(of):
+        if left := taken & set(has.get(name, ())):
+            stays = " and ".join(_ordered(_INCLUDING_VIEW & set(has[name])))
+            raise Refused(
+                f"{name} has {stays}, which includes {', '.join(left)}",
+                hint=f"take {stays} away as well",
+            )
 
 
 def _with(rule: AccessRule, to: Subjects) -> AccessRule:
@@ -133,6 +154,19 @@ def _free_name(verbs: Sequence[str], access: Sequence[AccessRule]) -> str:
     first = "all" if ALL in verbs else "-".join(verbs)
     others = (f"{first}-{number}" for number in range(2, len(names) + 3))
     return next(name for name in (first, *others) if name not in names)
+
+
+def _each(verbs: Collection[str]) -> set[str]:
+    return set(WORDS) if ALL in verbs else set(verbs)
+
+
+def _with_view(verbs: set[str]) -> set[str]:
+    return verbs | {"view"} if verbs & _INCLUDING_VIEW else verbs
+
+
+def _names(subjects: Subjects) -> list[str]:
+    """As `readers` has them."""
+    return [f"user {name}" for name in subjects.users] + [f"team {name}" for name in subjects.teams]
 
 
 def _ordered(verbs: Collection[str]) -> tuple[str, ...]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -61,7 +61,12 @@ class AccessChange(Place):
         return Subjects(self.users, self.teams)
 
 
-_verbs = click.argument("verbs", nargs=-1, metavar="[VERB]…")
+_verbs = click.argument(
+    "verbs",
+    nargs=-1,
+    metavar="[VERB]…",
+    type=click.Choice([*shared_access.WORDS, shared_access.ALL]),
+)
 _users = click.option(
     "--user",
     "users",
@@ -97,8 +102,11 @@ def list_(wanted: Listing, terminal: Terminal) -> None:
     if wanted.output_format == "json":
         terminal.json([_report(item) for item in found])
     elif found:
+        reports = [_report(item) for item in found]
         header = ("NAMESPACE", "NAME", "READY", "FROM", "KEYS", "ACCESS", "SYNCED")
-        terminal.table(header, [_row(_report(item)) for item in found])
+        terminal.table(header, [_row(report) for report in reports])
+        for line in [line for report in reports for line in _troubles(report)]:
+            terminal.line(line)
     else:
         terminal.note("no SharedSecrets that you may see")
 
@@ -118,6 +126,8 @@ def targets(wanted: Targets, terminal: Terminal) -> int:
     total, synced = int(found.get("total") or 0), int(found.get("synced") or 0)
     if wanted.output_format == "json":
         terminal.json({"total": total, "synced": synced, "troubled": troubled})
+    elif not total:
+        terminal.line("no Secret is synced from it")
     else:
         terminal.line(f"{synced} of {total} in step")
         header = ("NAMESPACE", "NAME", "REASON", "MESSAGE")
@@ -156,6 +166,7 @@ def grant(wanted: AccessChange, terminal: Terminal) -> None:
         wanted,
         lambda access: shared_access.granted(access, wanted.verbs, subjects, name=wanted.line),
         terminal,
+        nothing="they have that already",
     )
 
 
@@ -178,10 +189,15 @@ def revoke(wanted: AccessChange, terminal: Terminal) -> None:
     be rotated.
     """
     subjects = wanted.subjects
-    _change(wanted, lambda access: shared_access.revoked(access, wanted.verbs, subjects), terminal)
+    _change(
+        wanted,
+        lambda access: shared_access.revoked(access, wanted.verbs, subjects),
+        terminal,
+        nothing="no line of its access list gives them that; what their team has, they have",
+    )
 
 
-def _change(where: Place, change: _Change, terminal: Terminal) -> None:
+def _change(where: Place, change: _Change, terminal: Terminal, *, nothing: str) -> None:
     from sealer.cluster_shared import read  # noqa: PLC0415 - 0.9 s that most runs save
 
     cluster = where.cluster()
@@ -195,12 +211,10 @@ def _change(where: Place, change: _Change, terminal: Terminal) -> None:
             cluster.change_access(item, after)
         return before, after
 
-    try:
+    with shared_objects.about(where):
         before, after = retried(write)
-    except SealerError as error:
-        raise error.at(obj=str(where)) from None
     if tuple(before) == tuple(after):
-        terminal.note("nothing to do: it is so already")
+        terminal.note(f"{where}: {nothing}")
     had, has = readers(before), readers(after)
     for who in dict.fromkeys((*had, *has)):
         if had.get(who) != has.get(who):
@@ -213,6 +227,10 @@ def _report(item: Object) -> dict[str, Any]:
     metadata, status = item["metadata"], item.get("status") or {}
     conditions = {each.get("type"): each for each in status.get("conditions") or ()}
     ready = conditions.get("Ready") or {}
+    try:
+        access = read(item).access
+    except SealerError:  # one that cannot be read grants nothing, which its condition says
+        access = ()
     return {
         "namespace": metadata["namespace"],
         "name": metadata["name"],
@@ -221,23 +239,32 @@ def _report(item: Object) -> dict[str, Any]:
         "message": ready.get("message", ""),
         "sealedSecret": source_in_git(item),
         "keys": status.get("keys") or [],
-        "access": {who: list(verbs) for who, verbs in readers(read(item).access).items()},
+        "access": {who: list(verbs) for who, verbs in readers(access).items()},
         "targets": status.get("targets") or {"total": 0, "synced": 0},
     }
+
+
+def _troubles(report: dict[str, Any]) -> Iterator[str]:
+    place = f"{report['namespace']}/{report['name']}"
+    if report["ready"] == "False":
+        yield f"{place}: {report['message']}"
+    for each in report["targets"].get("troubled") or ():
+        target = f"Secret {each['namespace']}/{each['name']}"
+        yield f"{place}: {target} is not synced: {each.get('message') or each['reason']}"
 
 
 def _row(report: dict[str, Any]) -> Row:
     ready = (
         report["ready"] if report["ready"] == "True" else f"{report['ready']} {report['reason']}"
     )
-    access = "; ".join(f"{who}: {' '.join(verbs)}" for who, verbs in report["access"].items())
-    synced = f"{report['targets'].get('synced', 0)}/{report['targets'].get('total', 0)}"
+    access = [f"{who}: {' '.join(verbs)}" for who, verbs in report["access"].items()]
+    total, synced = (report["targets"].get(name, 0) for name in ("total", "synced"))
     return (
         report["namespace"],
         report["name"],
         ready.strip(),
         "Git" if report["sealedSecret"] else "cluster",
-        ", ".join(report["keys"]) or "-",
-        access or "-",
-        synced,
+        shared_objects.listed(report["keys"]) or "-",
+        shared_objects.listed(access, between="; ") or "-",
+        f"{synced} of {total}" if total else "-",
     )

@@ -5,7 +5,8 @@ What comes from Git is changed in Git: the controller would take any other chang
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
@@ -14,7 +15,7 @@ import click
 
 from sealer.cli import options
 from sealer.cli.connecting import reach
-from sealer.errors import ClusterError, Refused, UsageError
+from sealer.errors import ClusterError, Refused, SealerError, UsageError
 from sealer.shared_access import source_in_git
 
 if TYPE_CHECKING:
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from sealer.cluster_shared import SharedSecrets
 
 _TRIES = 5
+_MANY = 12
 _Result = TypeVar("_Result")
 
 name = click.argument("name", metavar="NAME")
@@ -88,9 +90,30 @@ def connect_shared(kubeconfig: Path | None, context: str) -> SharedSecrets:
     Raises:
         UsageError, ClusterError: as `reach`.
     """
-    from sealer.cluster_shared import SharedSecrets  # noqa: PLC0415 - 0.9 s that most runs save
+    from sealer.apiserver import NoCluster  # noqa: PLC0415 - 0.9 s that most runs save
+    from sealer.cluster_shared import SharedSecrets  # noqa: PLC0415 - as above
 
-    return SharedSecrets(reach(kubeconfig, context))
+    try:
+        return SharedSecrets(reach(kubeconfig, context))
+    except NoCluster as error:
+        raise ClusterError(error.message, hint="--kubeconfig FILE, or KUBECONFIG") from None
+
+
+def listed(words: Sequence[str], *, between: str = ", ") -> str:
+    """The first words of a list, and how many more there are."""
+    shown = between.join(words[:_MANY])
+    more = len(words) - _MANY
+    return f"{shown} and {more} more" if more > 0 else shown
+
+
+@contextmanager
+def about(where: Place) -> Iterator[None]:
+    """Name the SharedSecret in errors, rather than the Secret that its values live in."""
+    try:
+        yield
+    except SealerError as error:
+        error.obj = str(where)
+        raise
 
 
 def refuse_from_git(shared: Object, where: Place, *, instead: str) -> None:

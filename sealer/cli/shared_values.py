@@ -20,13 +20,13 @@ from sealer.cli.item_values import ItemSources
 from sealer.cli.output import Destination, Terminal
 from sealer.cli.shared_objects import Place, refuse_from_git, retried
 from sealer.cli.shell_variables import variable_lines
-from sealer.errors import ClusterError, Refused, SealerError, UsageError
+from sealer.errors import AlreadyExists, ClusterError, NotOwned, Refused, UsageError
 from sealer.manifests.documents import dump, dump_json
 from sealer.manifests.models import Metadata, Secret
 from sealer.manifests.models import SharedSecret as Shared
 from sealer.manifests.secret_types import check_type_items
 from sealer.manifests.validation import check_secret
-from sealer.registries import IMAGE_PULL_LABEL
+from sealer.registries import IMAGE_PULL_LABEL, read_logins
 
 if TYPE_CHECKING:
     from sealer.apiserver import Object
@@ -149,7 +149,7 @@ def set_(wanted: Setting, terminal: Terminal) -> None:
     cluster = wanted.cluster()
     shared = wanted.read(cluster)
     refuse_from_git(shared, wanted, instead="`sealer set FILE KEY`")
-    _values(cluster, shared, wanted)  # so that nobody types what cannot be written
+    _changeable(cluster, shared, wanted)  # so that nobody types what cannot be written
     sources = wanted.sources
     item_values.warn_of_literals(bool(sources.literals), terminal)
     given = sources.read(about=f"{wanted.namespace}/{wanted.name}", terminal=terminal)
@@ -169,7 +169,7 @@ def unset(wanted: Removal, terminal: Terminal) -> None:
     cluster = wanted.cluster()
     shared = wanted.read(cluster)
     refuse_from_git(shared, wanted, instead="`sealer unset FILE KEY`")
-    values = _values(cluster, shared, wanted)
+    values = _changeable(cluster, shared, wanted)
     for key in wanted.keys:
         _value(values, key, wanted)
     _write(cluster, shared, dict.fromkeys(wanted.keys), wanted)
@@ -211,14 +211,17 @@ def create(wanted: Creation, terminal: Terminal) -> None:
     )
     item_values.warn_of_literals(bool(wanted.literals), terminal)
     given = sources.read(about=f"{wanted.namespace}/{wanted.name}", terminal=terminal)
-    check_secret(_secret(wanted, given))
+    with shared_objects.about(wanted):
+        check_secret(_secret(wanted, given))
+        if wanted.image_pull and given:
+            read_logins("", given)
     labels = {IMAGE_PULL_LABEL: "true"} if wanted.image_pull else {}
     shared = Shared(
         metadata=Metadata(namespace=wanted.namespace, name=wanted.name, labels=labels),
         display_name=wanted.display_name,
         description=wanted.description,
     )
-    made = cluster.create(shared)
+    made = _make(cluster, shared, wanted)
     if given:
         _wait_for_values(cluster, made, wanted)
         _write(cluster, made, given, wanted)
@@ -241,13 +244,38 @@ def delete(wanted: Place, terminal: Terminal) -> None:
     terminal.note(f"{wanted} deleted")
 
 
+def _make(cluster: SharedSecrets, shared: Shared, where: Place) -> Object:
+    from sealer.apiserver import Changed  # noqa: PLC0415 - 0.9 s that most runs save
+
+    try:
+        return cluster.create(shared)
+    except Changed:
+        raise AlreadyExists(
+            "there is one already",
+            obj=str(where),
+            hint="`sealer shared set` changes its values, `sealer shared grant` who reads them",
+        ) from None
+
+
 def _values(cluster: SharedSecrets, shared: Object, where: Place) -> Values:
-    values = cluster.values(shared)
+    with shared_objects.about(where):
+        values = cluster.values(shared)
     if values is None:
         raise ClusterError(
-            "has no values yet",
+            "has no Secret yet",
             obj=str(where),
             hint=f"`kubectl describe shs {where.name} -n {where.namespace}` says why",
+        )
+    return values
+
+
+def _changeable(cluster: SharedSecrets, shared: Object, where: Place) -> Values:
+    values = _values(cluster, shared, where)
+    if values.immutable:
+        raise Refused(
+            "its Secret is immutable, so its values stay as they are",
+            obj=str(where),
+            hint="make a SharedSecret of another name",
         )
     return values
 
@@ -257,14 +285,12 @@ def _value(values: Values, key: str, where: Place) -> bytes:
         raise Refused(
             f"has no item {key}",
             obj=str(where),
-            hint=f"it has {', '.join(sorted(values.data)) or 'none'}",
+            hint=f"it has {shared_objects.listed(sorted(values.data)) or 'none'}",
         )
     return values.data[key]
 
 
 def _text(data: Mapping[str, bytes], form: str, where: Place) -> str:
-    if form == "env":
-        return variable_lines([_secret(where, data)])
     texts: dict[str, str] = {}
     for key in sorted(data):
         try:
@@ -274,32 +300,34 @@ def _text(data: Mapping[str, bytes], form: str, where: Place) -> str:
                 "is not UTF-8 text",
                 obj=str(where),
                 key=key,
-                hint=f"`get {where.name} {key} -o raw`",
+                hint=f"`sealer shared get {where.name} {key} -n {where.namespace}` has the bytes",
             ) from None
+    if form == "env":
+        with shared_objects.about(where):
+            return variable_lines([_secret(where, data)])
     return dump_json(texts) if form == "json" else dump(texts)
 
 
 def _write(
     cluster: SharedSecrets, shared: Object, changes: Mapping[str, bytes | None], where: Place
 ) -> None:
+    encoded = {
+        key: None if value is None else base64.b64encode(value).decode()
+        for key, value in changes.items()
+    }
+
     def write() -> None:
-        values = _values(cluster, shared, where)
+        values = _changeable(cluster, shared, where)
         after = {**values.data, **changes}
         data = {key: value for key, value in after.items() if value is not None}
         secret = replace(_secret(where, data), type=values.type)
         check_secret(secret)
         if values.data:  # one that is being filled is not whole yet
             check_type_items(secret)
-        encoded = {
-            key: None if value is None else base64.b64encode(value).decode()
-            for key, value in changes.items()
-        }
         cluster.change_values(shared, encoded)
 
-    try:
+    with shared_objects.about(where):
         retried(write)
-    except SealerError as error:
-        raise error.at(obj=str(where)) from None
 
 
 def _secret(where: Place, data: Mapping[str, bytes]) -> Secret:
@@ -307,12 +335,16 @@ def _secret(where: Place, data: Mapping[str, bytes]) -> Secret:
 
 
 def _wait_for_values(cluster: SharedSecrets, shared: Object, where: Place) -> None:
+    made = "is made, but its values are not set"
     end = time.monotonic() + _WAIT_SECONDS
-    while cluster.values(shared) is None:
-        if time.monotonic() > end:
-            raise ClusterError(
-                f"is made, but its values are not set: no Secret within {_WAIT_SECONDS:.0f} s",
-                obj=str(where),
-                hint="is the controller running? `sealer shared set` sets them later",
-            )
-        time.sleep(_LOOK_SECONDS)
+    try:
+        while cluster.values(shared) is None:
+            if time.monotonic() > end:
+                raise ClusterError(
+                    f"{made}: it has no Secret after {_WAIT_SECONDS:.0f} s",
+                    obj=str(where),
+                    hint="is the controller running? `sealer shared set` sets them later",
+                )
+            time.sleep(_LOOK_SECONDS)
+    except NotOwned as error:
+        raise NotOwned(f"{made}: {error.message}", obj=str(where), hint=error.hint) from None

@@ -151,7 +151,7 @@ def test_reseal_leaves_a_manifest_that_the_cluster_has_in_another_version(
 
 def test_no_cluster_is_a_clear_error(laptop: Laptop) -> None:
     said = laptop.sealer("keys", "list", "--kubeconfig", "nowhere.yaml", code=5)
-    assert "error: no cluster is configured" in said
+    assert "error: kubeconfig nowhere.yaml names no cluster, or is not there" in said
     assert "there is no context nowhere" in laptop.sealer(
         "keys", "list", "--context", "nowhere", code=2
     )

@@ -218,7 +218,7 @@ def test_delete_takes_the_right_and_then_the_object(admin: Laptop, shop: Namespa
 
 def test_trouble_with_targets_is_an_exit_code(shop: Namespace, admin: Laptop) -> None:
     assert shop.apply(shared_secret("db")).status == 201
-    assert admin.out("targets", "db") == "0 of 0 in step\n"
+    assert admin.out("targets", "db") == "no Secret is synced from it\n"
     assert json.loads(admin.out("targets", "db", "-o", "json"))["troubled"] == []
 
 

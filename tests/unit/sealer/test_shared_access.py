@@ -31,6 +31,16 @@ def test_name_that_is_taken_gets_a_number() -> None:
     assert granted([taken], ["sync"], Subjects(users=("bo",)))[1].name == "sync-2"
 
 
+def test_who_has_it_already_is_not_listed_once_more() -> None:
+    assert granted(_both_lines(), ["view"], Subjects(users=("bo",), teams=("web",))) == (
+        _both_lines()
+    )
+    after = granted(_both_lines(), ["view"], Subjects(users=("bo", "cy")))
+    assert after[0].users == ("ada", "cy")
+    by_name = granted(_both_lines(), ["view"], Subjects(users=("bo",)), name="readers")
+    assert by_name[0].users == ("ada", "bo")
+
+
 def test_named_line_takes_somebody_only_if_it_gives_just_that() -> None:
     after = granted(_both_lines(), ["update", "view"], Subjects(users=("cy",)), name="writers")
     assert after[1].users == ("bo", "cy")
@@ -75,8 +85,11 @@ def test_line_that_others_stand_in_stays_as_it_is_for_them() -> None:
 
 
 def test_view_cannot_be_taken_from_who_may_update() -> None:
-    with pytest.raises(Refused, match="who has update has view too"):
+    with pytest.raises(Refused, match="user bo has update, which includes view"):
         revoked(_both_lines(), ["view"], Subjects(users=("bo",)))
+    other = AccessRule(name="more", verbs=("delete",), users=("ada",))
+    with pytest.raises(Refused, match="user ada has delete, which includes view"):
+        revoked([*_both_lines(), other], ["view"], Subjects(users=("ada",), teams=("web",)))
     assert revoked(_both_lines(), ["*"], Subjects(users=("bo",))) == (_VIEW,)
 
 
