@@ -269,8 +269,8 @@ def test_kubectl_get_shows_whether_it_is_open_and_why_not(
     assert shown[0].split() == ["NAME", "READY", "REASON", "SCOPE", "AGE"]
     assert shown[1].split()[:4] == ["db", "False", "UnknownKey", "strict"]
     wide = sealer_crds.kubectl("get", "sls", "-n", namespace, "-o", "wide").stdout.splitlines()
-    assert wide[0].split()[4:] == ["KIND", "KEY", "MESSAGE", "AGE"]
-    assert wide[1].split()[4:8] == ["Secret", KEY_ID, "no", "key"]
+    assert wide[0].split()[4:] == ["KIND", "KEY", "EXPOSED", "MESSAGE", "AGE"]
+    assert wide[1].split()[4:8] == ["Secret", KEY_ID, "no", "key"]  # exposed is empty
 
 
 @pytest.mark.parametrize("name", ["sls", "shs", "slk"])
