@@ -103,9 +103,7 @@ class Client:
         Raises:
             OSError: the server cannot be reached.
         """
-        connection = http.client.HTTPSConnection(
-            "127.0.0.1", self._port, context=self._tls, timeout=_SECONDS
-        )
+        connection = self.connection()
         try:
             sent = None if body is None else json.dumps(body)
             headers = {"Content-Type": content_type, **self._headers}
@@ -116,6 +114,16 @@ class Client:
             raise ConnectionError(f"{method} {path}: {error!r}") from error
         finally:
             connection.close()
+
+    def connection(self, *, timeout: float | None = _SECONDS) -> http.client.HTTPSConnection:
+        """Return a connection that is not made yet, for whoever reads an answer as it comes.
+
+        Args:
+            timeout: seconds between two bytes; None to wait for ever, as for a watch.
+        """
+        return http.client.HTTPSConnection(
+            "127.0.0.1", self._port, context=self._tls, timeout=timeout
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,12 +15,17 @@ import sys
 _PR_SET_PDEATHSIG = 1  # linux/prctl.h
 
 
-def main(parent: int, command: list[str]) -> None:
-    """Replace this process by the command."""
+def die_with(parent: int) -> None:
+    """Have this process killed when its parent ends."""
     if sys.platform == "linux":
         ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
         if os.getppid() != parent:  # it died before the line above
             sys.exit(1)
+
+
+def main(parent: int, command: list[str]) -> None:
+    """Replace this process by the command."""
+    die_with(parent)
     os.execv(command[0], command)  # noqa: S606  # no shell is wanted
 
 
