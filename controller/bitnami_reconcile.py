@@ -19,7 +19,7 @@ from controller.reconcile import Observed, Plan
 from controller.settings import Settings
 from controller.status import Ref, Status, Written
 from controller.targets import Live
-from sealer.bitnami_opening import BitnamiOpened, unseal
+from sealer.bitnami_opening import BitnamiOpened, check_result, unseal
 from sealer.crypto.bitnami import PrivateKey
 from sealer.crypto.scope import Scope
 from sealer.errors import CannotOpen, Refused, SealerError
@@ -69,7 +69,7 @@ def plan(
         sealed = BitnamiSealedSecret.read(observed.manifest)
         _check(sealed, settings)
         opened = unseal(sealed, _in_order(keys, remembered.key if remembered else ""))
-        _check_opened(opened)
+        check_result(opened)
         desired = _desired(observed, sealed, opened)
         live = observed.live.get(observed.secret)
         actions = secret_actions(desired, live)
@@ -148,23 +148,13 @@ def _check(sealed: BitnamiSealedSecret, settings: Settings) -> None:
             else f"scope {sealed.scope} is not allowed here",
             key="metadata.namespace" if own else "metadata.annotations",
         )
-    _check_metadata(template.labels, template.annotations, namespace=metadata.namespace)
+    validation.check_template(
+        Template(labels=template.labels, annotations=template.annotations),
+        namespace=metadata.namespace,
+    )
     if sealed.whole is None:
         parsed = go_templates.check_all(template.data, item_keys=sealed.encrypted_data)
         go_templates.check_registries(parsed)
-
-
-def _check_opened(opened: BitnamiOpened) -> None:
-    metadata = opened.secret.metadata  # of the deprecated form, what was sealed
-    _check_metadata(metadata.labels, metadata.annotations, namespace=metadata.namespace)
-    validation.check_opened(opened.secret)
-
-
-def _check_metadata(
-    labels: Mapping[str, str], annotations: Mapping[str, str], *, namespace: str
-) -> None:
-    template = Template(labels=labels, annotations=annotations)
-    validation.check_template(template, namespace=namespace)
 
 
 def _desired(observed: Observed, sealed: BitnamiSealedSecret, opened: BitnamiOpened) -> Desired:

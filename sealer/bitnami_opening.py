@@ -26,9 +26,9 @@ from sealer.errors import (
     UnknownKey,
     WrongBinding,
 )
-from sealer.manifests import go_templates
+from sealer.manifests import go_templates, validation
 from sealer.manifests.bitnami import BitnamiSealedSecret, type_of
-from sealer.manifests.models import Secret
+from sealer.manifests.models import Secret, Template
 
 DEPRECATED = "spec.data"
 """The whole Secret as one value."""
@@ -122,6 +122,29 @@ def check_opens(sealed: BitnamiSealedSecret, keys: Sequence[PrivateKey]) -> None
         _open_all(replace(decoded, items={**decoded.items, **whole}), keys)
     except SealerError as error:
         raise error.at(obj=str(sealed)) from None
+
+
+def check_result(opened: BitnamiOpened) -> None:
+    """Check what an object becomes, by what is no part of a value; what a cluster would refuse.
+
+    Raises:
+        InvalidManifest, Refused: as `validation.check_opened` and `validation.check_template`.
+    """
+    metadata = opened.secret.metadata  # of the deprecated form, what was sealed
+    template = Template(labels=metadata.labels, annotations=metadata.annotations)
+    validation.check_template(template, namespace=metadata.namespace)
+    validation.check_opened(opened.secret)
+
+
+def check_frame(sealed: BitnamiSealedSecret) -> None:
+    """As `check_result`, as far as that can be told without a key.
+
+    Raises:
+        InvalidManifest, Refused: the same.
+    """
+    if sealed.whole is None:
+        keys = (*sealed.encrypted_data, *sealed.template.data)
+        check_result(BitnamiOpened(_made(sealed, dict.fromkeys(keys, b"")), {}, ()))
 
 
 def explained(
@@ -218,12 +241,16 @@ def unwrap(
 
 
 def _produce(sealed: BitnamiSealedSecret, items: Mapping[str, bytes]) -> Secret:
+    return _made(sealed, {**items, **go_templates.render_all(sealed.template.data, items)})
+
+
+def _made(sealed: BitnamiSealedSecret, data: Mapping[str, bytes]) -> Secret:
     template = sealed.template
     return Secret(
         metadata=replace(
             sealed.metadata, labels=dict(template.labels), annotations=dict(template.annotations)
         ),
-        data={**items, **go_templates.render_all(template.data, items)},
+        data=data,
         type=type_of(template),
         immutable=bool(template.immutable),
     )

@@ -1,8 +1,9 @@
 """Checking manifests of sealed-secrets where they stand, with RSA keys or without. Pure.
 
 What would keep a value from opening is a finding, as is what our controller would refuse and theirs
-would not: templates beyond what is understood, labels that would make it trust a Secret. To which
-key something is sealed cannot be told without that key, and nothing here guesses.
+would not: templates beyond what is understood, types that must not be sealed, labels that would
+make it trust a Secret. To which key something is sealed cannot be told without that key, and
+nothing here guesses.
 """
 
 from __future__ import annotations
@@ -11,13 +12,13 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import PurePath
 
 from sealer.bitnami_decoding import decode
-from sealer.bitnami_opening import explained, unseal
+from sealer.bitnami_opening import check_frame, check_result, explained, unseal
 from sealer.bitnami_sealing import check_fits
 from sealer.crypto.bitnami import PrivateKey
 from sealer.errors import SealerError
-from sealer.manifests import go_templates, validation
+from sealer.manifests import go_templates
 from sealer.manifests.bitnami import BitnamiSealedSecret, scope_annotations
-from sealer.manifests.models import SealedSecret, Template, qualified
+from sealer.manifests.models import SealedSecret, qualified
 from sealer.sources import Found, Source
 from sealer.verification import Checked, Checks, Finding, against_rule, finding_of
 
@@ -76,24 +77,23 @@ def find_duplicates(checked: Iterable[Checked]) -> Iterator[Finding]:
 def _check(sealed: BitnamiSealedSecret) -> None:
     try:
         decode(sealed)
-        for item_key in (*sealed.encrypted_data, *sealed.template.data):
-            validation.check_item_key(item_key)
-        validation.check_template(
-            Template(labels=sealed.template.labels, annotations=sealed.template.annotations),
-            namespace=sealed.metadata.namespace,
-        )
+        check_frame(sealed)
         parsed = go_templates.check_all(sealed.template.data, item_keys=sealed.encrypted_data)
         go_templates.check_registries(parsed)
         check_fits(sealed)
     except SealerError as error:
-        raise error.at(obj=str(sealed)) from None
+        error.obj = str(sealed)  # and not the Secret that it becomes, which is in no file
+        raise error from None
 
 
 def _open(sealed: BitnamiSealedSecret, keys: Sequence[PrivateKey]) -> tuple[str, ...]:
     try:
-        return unseal(sealed, keys).keys
+        opened = unseal(sealed, keys)
+        check_result(opened)
     except SealerError as error:
+        error.obj = str(sealed)
         raise explained(error, sealed, keys) from None
+    return opened.keys
 
 
 def _odd(at: Found, sealed: BitnamiSealedSecret) -> Iterator[Finding]:
