@@ -1,4 +1,4 @@
-"""Measure, and print tables: `python -m tests.bench [controller|repository]…`, or everything."""
+"""Measure, and print tables: `python -m tests.bench [controller|bitnami|repository]…`, or all."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tests.bench import controller, repository, table
+from tests.bench import bitnami, controller, repository, table
 from tests.bench.measuring import best
 from tests.cluster.harness.api_server import Programs, running_api_server
 from tests.cluster.installing import apply_stream
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from tests.bench.measuring import Result
     from tests.cluster.harness.api_server import ApiServer
 
-_PARTS = ("controller", "repository")
+_PARTS = ("controller", "bitnami", "repository")
 _COUNTED = 50
 """Objects in the run in which requests are counted."""
 
@@ -31,6 +31,8 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         if "controller" in options.parts:
             _controller(Path(folder), programs, options)
+        if "bitnami" in options.parts:
+            _bitnami(Path(folder), programs, options)
         if "repository" in options.parts:
             _repository(Path(folder), programs, options)
 
@@ -50,6 +52,21 @@ def _controller(folder: Path, programs: Programs, options: argparse.Namespace) -
             _clear(api)
             results.append(controller.sealed_secrets(api, "theirs", options.objects))
     _print(results, asked)
+
+
+def _bitnami(folder: Path, programs: Programs, options: argparse.Namespace) -> None:
+    for keys in bitnami.NUMBERS:
+        place = folder / f"keys-{keys}"
+        place.mkdir()
+        with running_api_server(place, programs, audited=False) as api:
+            for line in bitnami.report(
+                api,
+                keys=keys,
+                objects=options.objects,
+                rounds=options.rounds,
+                theirs_too=not options.only_ours,
+            ):
+                _out(line)
 
 
 def _repository(folder: Path, programs: Programs, options: argparse.Namespace) -> None:
@@ -102,7 +119,7 @@ def _print(results: list[Result], asked: dict[str, float]) -> None:
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m tests.bench", description=__doc__)
     parser.add_argument("parts", nargs="*", metavar="PART", help=f"any of {', '.join(_PARTS)}")
-    parser.add_argument("--objects", type=int, default=1000, help="of the controller (1000)")
+    parser.add_argument("--objects", type=int, default=1000, help="of each controller (1000)")
     parser.add_argument("--files", type=int, default=2000, help="in the repository (2000)")
     parser.add_argument("--sample", type=int, default=100, help="files for kubeseal (100)")
     parser.add_argument("--rounds", type=int, default=3)

@@ -1,4 +1,7 @@
-"""Results as lines of text, each beside a floor that nothing can be quicker than."""
+"""Results as lines of text, each beside a floor that nothing can be quicker than, if known.
+
+Without a floor, its column stays empty.
+"""
 
 from __future__ import annotations
 
@@ -10,14 +13,15 @@ if TYPE_CHECKING:
     from tests.bench.measuring import Result
 
 
-def lines(results: Sequence[Result], *, floor: Result) -> Iterator[str]:
+def lines(results: Sequence[Result], *, floor: Result | None = None) -> Iterator[str]:
     """One line for each result, and one above them; ratios are of the time for one object."""
-    columns = f"{'objects':>8}{'seconds':>9}{'a second':>10}{'of floor':>10}{'cpu s':>8}{'MiB':>6}"
+    compared = "of floor" if floor else ""
+    columns = f"{'objects':>8}{'seconds':>9}{'a second':>10}{compared:>10}{'cpu s':>8}{'MiB':>6}"
     yield f"{'':44}{columns}"
     for each in results:
-        ratio = floor.rate / each.rate
+        ratio = f"{floor.rate / each.rate:.2f}x" if floor else ""
         memory = f"{each.memory:.0f}" if each.memory else ""
         yield (
             f"{each.name:44}{each.objects:>8}{each.seconds:>9.2f}{each.rate:>10.0f}"
-            f"{ratio:>9.2f}x{each.processor:>8.2f}{memory:>6}"
+            f"{ratio:>10}{each.processor:>8.2f}{memory:>6}"
         )

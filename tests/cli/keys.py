@@ -4,7 +4,8 @@
 halves, `other.pem` and `other.key` are a key that is not in it. `old.pem` does not say that it is
 retired, so that something can be sealed to it. `rsa` has those of a sealed-secrets controller:
 `cert.pem`, `old.pem` and `expired.pem`, private `new.key` and `other.key`, and the `backup.yaml` of
-its namespace with an old and a new key.
+its namespace with an old and a new key. `both.json` is a backup of `ring` with those two keys in
+it, as one of a cluster has them; `other.key` opens it.
 """
 
 from __future__ import annotations
@@ -17,9 +18,12 @@ from pathlib import Path
 
 import yaml
 
+from sealer.backup import Backup
+from sealer.bitnami_backup import Saved, put_into
 from sealer.crypto.keys import UnsealingKey
-from sealer.keyring import HeldKey, KeyRecord, KeyState
+from sealer.keyring import HeldKey, KeyRecord, Keyring, KeyState
 from sealer.pinned_keys import PinnedKey
+from sealer.sealed_backup import seal_backup
 from tests import rsa_keys
 
 MADE = datetime(2026, 1, 1, tzinfo=UTC)
@@ -48,6 +52,7 @@ def lay_out(folder: Path) -> list[Path]:
         (folder / f"{name}.pem").write_text(key.to_pem())
     _write_private(folder / "other.key", OTHER.to_pem())
     _lay_out_rsa(folder / "rsa")
+    (folder / "both.json").write_text(_backup_of_both())
     return [folder / "other.key", *(ring / f"{key.id}.pem" for key in (OLD, NEW))]
 
 
@@ -58,10 +63,28 @@ def _lay_out_rsa(folder: Path) -> None:
 
 
 @cache
-def _rsa_files() -> dict[str, str]:
+def _backup_of_both() -> str:
+    records = [
+        KeyRecord(ordinal=1, state=KeyState.RETIRED, created_at=MADE, retired_at=MADE),
+        KeyRecord(ordinal=2, state=KeyState.ACTIVE, created_at=MADE),
+    ]
+    held = [
+        HeldKey(public=key.public, record=record, unwrapper=key)
+        for key, record in zip((OLD, NEW), records, strict=True)
+    ]
+    native = Backup(name="prod", made_at=MADE, keyring=Keyring.of(held))
+    text = put_into(native.to_text(), Saved.of(_key_secrets()).keys)
+    return seal_backup(native, to=[OTHER.public], text=text)[0].to_text()
+
+
+def _key_secrets() -> list[dict[str, object]]:
     pairs = {"sealed-secrets-keyold": rsa_keys.OLD, "sealed-secrets-keynew": rsa_keys.NEW}
-    secrets = [key.secret(name) for name, key in pairs.items()]
-    backup = {"apiVersion": "v1", "kind": "List", "items": secrets}
+    return [key.secret(name) for name, key in pairs.items()]
+
+
+@cache
+def _rsa_files() -> dict[str, str]:
+    backup = {"apiVersion": "v1", "kind": "List", "items": _key_secrets()}
     return {
         "cert.pem": rsa_keys.NEW.certificate(),
         "old.pem": rsa_keys.OLD.certificate(),
