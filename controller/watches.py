@@ -24,6 +24,9 @@ from controller.watching import Watch
 from sealer.key_secrets import KEY_LABEL, KeyProblem, read_key
 from sealer.keyring import HeldKey
 
+_PAGE_TARGETS = 50
+"""Secrets with their values that are listed at a time: each may hold 1 MiB."""
+
 
 @dataclass(frozen=True, slots=True)
 class Watches:
@@ -103,6 +106,7 @@ class Watches:
                 api=self.api,
                 path="/api/v1/secrets",
                 labels=labels,
+                page=_PAGE_TARGETS,
                 read=lambda item: read_target(item, digest),
                 changed=changed,
                 pulse=self.pulse,
