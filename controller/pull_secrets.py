@@ -40,7 +40,7 @@ class PullSecrets:
     index: TargetIndex
     enqueue: Callable[[Key], None]
     accounts: dict[Key, Account] = field(default_factory=dict)
-    _missed: set[tuple[Key, str]] = field(default_factory=set)
+    _missed: dict[Key, frozenset[Key]] = field(default_factory=dict)
 
     def target_changed(self, old: Target | None, new: Target | None) -> None:
         """A target was written, or one of the watches tells of it."""
@@ -81,6 +81,7 @@ class PullSecrets:
             return self._miss(key, wanted)
         if not answer.ok:
             raise answer.error(f"to read ServiceAccount {key}")
+        self._missed.pop(key, None)
         change = pull_change(answer.body, frozenset(target.key.name for target in wanted))
         if change is None:
             return True
@@ -101,12 +102,15 @@ class PullSecrets:
 
     def _miss(self, key: Key, wanted: list[Target]) -> bool:
         """Say once that an account is not there; then wait for it."""
+        told = self._missed.get(key, frozenset())
         for target in wanted:
-            if (target.key, key.name) not in self._missed:
-                self._missed.add((target.key, key.name))
+            if target.key not in told:
                 text = f"there is no ServiceAccount {key} yet; it is looked for again"
                 self.announcer.tell(
                     Subject(kind=SECRET, key=target.key, uid=target.uid),
                     Note(reason="NoServiceAccount", text=text, warning=True),
                 )
+        self._missed[key] = frozenset(target.key for target in wanted)
+        if not wanted:
+            del self._missed[key]
         return not wanted

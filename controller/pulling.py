@@ -21,6 +21,8 @@ PULLS_LABEL: Final = f"{GROUP}/image-pull-secrets"
 """On every service account whose list we have changed, so that those and no others are watched."""
 ADDED: Final = f"{GROUP}/image-pull-secrets"
 """On the same, as an annotation: what we have put into the list."""
+MAX_ACCOUNTS: Final = 64
+"""Service accounts that one annotation names: each is looked for until it is there."""
 PULL_TYPES: Final = frozenset({DOCKER_CONFIG_JSON, DOCKER_CFG})
 _TRUE: Final = "true"
 
@@ -57,6 +59,8 @@ def account_names(text: str, type_: str) -> frozenset[str]:
             f"annotation {ACCOUNTS} is for Secrets of type {DOCKER_CONFIG_JSON} or {DOCKER_CFG}",
             hint="take it off, or make the Secret anew with that type",
         )
+    if len(names) > MAX_ACCOUNTS:
+        raise InvalidManifest(f"annotation {ACCOUNTS} names more than {MAX_ACCOUNTS}")
     for name in names:
         try:
             check_name(name)

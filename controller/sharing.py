@@ -7,7 +7,7 @@ nobody has filled yet.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Final
@@ -20,7 +20,7 @@ from sealer.manifests.models import API_VERSION, Manifest
 
 MAX_ACCESS: Final = 256
 """Readers that a status lists, as schemas/crds bounds them: for people to look at."""
-_NAMED_READERS: Final = 3
+_NAMED: Final = 3
 _SHOWN_NAME: Final = 40
 _VALUES_LOST: Final = "ValuesLost"
 
@@ -72,11 +72,12 @@ def shared_status(shared: Shared, *, now: datetime) -> Manifest:
     status: Manifest = {
         "observedGeneration": generation,
         "conditions": conditions_since(before.get("conditions"), conditions, now=now),
-        "summary": {"readers": _summary(list(shared.readers))},
+        "summary": {"readers": _summary(map(_reader, shared.readers.items()), between="; ")},
     }
     if shared.held is not None:
         status |= _held(shared.held)
-        status["summary"] = {"keys": len(shared.held.keys), **_mapping(status["summary"])}
+        keys = _summary(map(_short, shared.held.keys), between=", ")
+        status["summary"] = {"keys": keys, **_mapping(status["summary"])}
     if shared.readers:
         status["access"] = [
             {reader.kind: reader.name, "verbs": [str(verb) for verb in verbs]}
@@ -138,12 +139,19 @@ def _mapping(value: object) -> Manifest:
     return dict(value) if isinstance(value, Mapping) else {}
 
 
-def _summary(everybody: Sequence[Reader]) -> str:
-    named = [_short(reader.name) for reader in everybody[:_NAMED_READERS]]
-    more = len(everybody) - len(named)
-    return ", ".join([*named, *([f"+{more}"] if more else [])])
+def _summary(words: Iterable[str], *, between: str) -> str:
+    """The first few, and how many more there are: for one column of a table."""
+    listed = list(words)
+    more = len(listed) - _NAMED
+    return between.join([*listed[:_NAMED], *([f"+{more}"] if more > 0 else [])])
+
+
+def _reader(granted: tuple[Reader, Sequence[Verb]]) -> str:
+    reader, verbs = granted
+    own = _short(reader.name.removeprefix("system:serviceaccount:"))
+    may = "*" if len(verbs) == len(Verb) else " ".join(verbs)
+    return f"{own}: {may}"
 
 
 def _short(name: str) -> str:
-    own = name.removeprefix("system:serviceaccount:")
-    return own if len(own) <= _SHOWN_NAME else f"{own[:_SHOWN_NAME]}…"
+    return name if len(name) <= _SHOWN_NAME else f"{name[:_SHOWN_NAME]}…"

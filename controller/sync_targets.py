@@ -237,6 +237,9 @@ class SyncTargets:
 
     def _judge(self, target: Target, error: SealerError | None) -> None:
         self.index.judge(target.key, error)
+        if error is None and not target.is_marked:  # it asks for nothing any more
+            self._announced.pop(target.key, None)
+            return
         reason = "" if error is None else error.reason
         if isinstance(error, Unavailable) or self._announced.get(target.key, "") == reason:
             return

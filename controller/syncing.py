@@ -22,7 +22,7 @@ from sealer.manifests.secret_types import (
     SERVICE_ACCOUNT_TOKEN,
     check_type_items,
 )
-from sealer.manifests.validation import check_item_key
+from sealer.manifests.validation import MAX_PLAIN_BYTES, check_item_key
 
 NAME_LABEL: Final = f"{GROUP}/shared-secret"
 NAMESPACE_LABEL: Final = f"{GROUP}/shared-secret-namespace"
@@ -274,11 +274,12 @@ def selected(rule: str, data: Mapping[str, str]) -> dict[str, str]:
 
     Raises:
         InvalidManifest: the rule is malformed.
-        Refused: the SharedSecret has no such key.
+        Refused: the SharedSecret has no such key, or what is wanted is too large for a Secret.
     """
     if not rule.strip():
         return dict(data)
     found: dict[str, str] = {}
+    size = 0
     for part in rule.split(","):
         new, equals, old = (text.strip() for text in part.partition("="))
         old = old if equals else new
@@ -294,6 +295,9 @@ def selected(rule: str, data: Mapping[str, str]) -> dict[str, str]:
             there = ", ".join(sorted(data)) or "none"
             raise Refused(f"the SharedSecret has no key {old}", hint=f"it has {there}")
         found[new] = data[old]
+        size += len(data[old]) // 4 * 3 - data[old].count("=", -2)
+        if size > MAX_PLAIN_BYTES:  # before it is made into one text: a short rule may name much
+            raise Refused(f"annotation {KEYS} asks for more than {MAX_PLAIN_BYTES} bytes of values")
     return found
 
 

@@ -21,6 +21,9 @@ from controller.target_index import TargetIndex
 from controller.targets import TARGET_LABEL
 from controller.watching import Watch
 
+_PAGE_TARGETS = 50
+"""Secrets with their values that are listed at a time: each may hold 1 MiB."""
+
 
 @dataclass(frozen=True, slots=True)
 class Watches:
@@ -84,6 +87,7 @@ class Watches:
                 api=self.api,
                 path="/api/v1/secrets",
                 labels=labels,
+                page=_PAGE_TARGETS,
                 read=lambda item: read_target(item, digest),
                 changed=changed,
                 pulse=self.pulse,

@@ -52,6 +52,7 @@ class Watch(Generic[T]):
         name: what it is called in logs and health answers.
         path: such as `/api/v1/secrets`.
         labels: label selector.
+        page: objects asked for at a time when listing.
         metadata_only: leave the content of the objects at the API server.
         read: what to keep of an object.
         changed: is told each change, after the cache has it: old and new, None for absent.
@@ -69,6 +70,7 @@ class Watch(Generic[T]):
     pulse: Pulse
     shown: Callable[[Object], None] = field(default=lambda _: None)
     labels: str = ""
+    page: int = _PAGE_OBJECTS
     metadata_only: bool = False
     optional: bool = False
     cache: dict[Key, T] = field(default_factory=dict)
@@ -101,7 +103,7 @@ class Watch(Generic[T]):
 
     async def _list(self) -> str:
         accept = METADATA_LIST if self.metadata_only else JSON
-        params = {"limit": str(_PAGE_OBJECTS), **self._selector()}
+        params = {"limit": str(self.page), **self._selector()}
         found: dict[Key, T] = {}
         while True:
             answer = await self.api.request("GET", self.path, accept=accept, params=params)

@@ -19,6 +19,9 @@ from sealer.registries import Login
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 _SECONDS = 60
 """How long a helper may take; it may have to ask its user."""
+_NOBODY = "credentials not found"
+"""What they print where nobody is logged in. Source: github.com/docker/docker-credential-helpers,
+credentials/error.go. Other failures (a locked chest) say nothing about who is logged in."""
 
 
 def store(helper: str, login: Login) -> None:
@@ -43,20 +46,17 @@ def account(helper: str, registry: str) -> str | None:
     """Who is logged in to a registry, or None.
 
     Raises:
-        KeyProviderError: there is no such helper.
+        KeyProviderError: there is no such helper, or it does not say.
     """
+    said = _run(helper, "get", registry, refusal=_NOBODY)
     try:
-        answer = json.loads(_run(helper, "get", registry))
-    except (_Refusal, ValueError):
-        return None
-    return str(answer["Username"]) if isinstance(answer, dict) and "Username" in answer else None
+        return str(json.loads(said)["Username"]) if said else None
+    except (ValueError, TypeError, KeyError):
+        raise KeyProviderError(f"docker-credential-{helper} get does not say who") from None
 
 
-class _Refusal(KeyProviderError):
-    """The helper is there and says no."""
-
-
-def _run(helper: str, act: str, stdin: str) -> str:
+def _run(helper: str, act: str, stdin: str, *, refusal: str = "") -> str:
+    """What the program answers; empty where it fails in the words of `refusal`."""
     name = f"docker-credential-{helper}"
     program = shutil.which(name) if _NAME.fullmatch(helper) else None
     if program is None:
@@ -70,12 +70,16 @@ def _run(helper: str, act: str, stdin: str) -> str:
             [program, act],
             input=stdin,
             capture_output=True,
-            text=True,
+            encoding="utf-8",
             check=False,
             timeout=_SECONDS,
         )
-    except (OSError, subprocess.TimeoutExpired, UnicodeDecodeError):
-        raise _Refusal(f"{name} {act} cannot be run to its end") from None
+    except (OSError, subprocess.TimeoutExpired, UnicodeError):
+        raise KeyProviderError(f"{name} {act} cannot be run to its end") from None
+    if done.returncode and refusal and refusal in done.stdout + done.stderr:
+        return ""
     if done.returncode:
-        raise _Refusal(f"{name} {act} failed ({done.returncode})", hint=f"does `{name} list` work?")
+        raise KeyProviderError(
+            f"{name} {act} failed ({done.returncode})", hint=f"does `{name} list` work?"
+        )
     return done.stdout

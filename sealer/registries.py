@@ -10,7 +10,6 @@ Source: containers-auth.json(5); the comments of docker/cli's `configfile` on it
 from __future__ import annotations
 
 import base64
-import binascii
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -102,7 +101,8 @@ class ContainerConfig:
         """
         try:
             document = json.loads(text) if text.strip() else {}
-        except ValueError:
+            json.dumps(document, ensure_ascii=False).encode()
+        except (ValueError, RecursionError):
             raise InvalidConfig("is not JSON", hint="mend it, or move it away") from None
         inner = document if isinstance(document, dict) else {"auths": None}
         for name in ("auths", "credHelpers"):
@@ -116,8 +116,8 @@ class ContainerConfig:
 
     def helper(self, registry: str) -> str:
         """The credential helper that keeps this registry's login; empty for the file itself."""
-        own = self._mapping("credHelpers").get(registry, "")
-        return str(own or self.document.get("credsStore") or "")
+        helpers = self._mapping("credHelpers")
+        return str(helpers.get(registry, self.document.get("credsStore")) or "")
 
     def has(self, registry: str) -> bool:
         """Whether there is a login to it in the file, or a note that a helper has it."""
@@ -132,7 +132,7 @@ class ContainerConfig:
             return _TOKEN_USER
         try:
             return _credentials(entry)[0]
-        except (ValueError, UnicodeDecodeError):
+        except ValueError:
             return None
 
     def with_login(self, login: Login) -> ContainerConfig:
@@ -216,7 +216,8 @@ def _read_login(registry: str, entry: Object, item_key: str) -> Login:
     token = entry.get("identitytoken")
     try:
         username, password = _credentials(entry)
-    except (ValueError, UnicodeDecodeError):
+        f"{registry}{username}{password}{token}".encode()  # half a surrogate pair is no text
+    except ValueError:
         # A registry's name is part of the value: it is not shown.
         raise InvalidManifest("a login in it has no user and password", key=item_key) from None
     if isinstance(token, str) and token:
@@ -229,10 +230,7 @@ def _credentials(entry: Object) -> tuple[str, str]:
     username, password = entry.get("username"), entry.get("password")
     if isinstance(username, str) and isinstance(password, str) and username:
         return username, password
-    try:
-        text = base64.b64decode(str(entry.get("auth", "")), validate=True).decode()
-    except binascii.Error:
-        raise ValueError from None
+    text = base64.b64decode(str(entry.get("auth", "")), validate=True).decode()
     username, colon, password = text.partition(":")
     if not colon and not entry.get("identitytoken"):
         raise ValueError
@@ -246,7 +244,7 @@ def _encoded(username: str, password: str) -> str:
 def _parsed(raw: bytes, item_key: str) -> object:
     try:
         document: object = json.loads(raw)
-    except ValueError:
+    except (ValueError, RecursionError):
         raise InvalidManifest("is not JSON", key=item_key) from None
     return document
 

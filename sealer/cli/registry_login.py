@@ -129,11 +129,13 @@ class _Entry:
 
     def _others(self, login: Login) -> str:
         """What is there already and is not ours, if so."""
+        if self._force:
+            return ""
         there = self._file.account(self._config, login.registry)
         if there is None and not self._config.has(login.registry):
             return ""
         ours = {each.account for each in self._kept if each.registry == login.registry}
-        if self._force or there in ours or (there is None and ours):
+        if there in ours or (there is None and ours):
             return ""
         return f"you are logged in as {there}" if there else "there is a login already"
 

@@ -32,7 +32,6 @@ if TYPE_CHECKING:
     from sealer.apiserver import Object
     from sealer.cluster_shared import SharedSecrets, Values
 
-_WAIT_SECONDS = 30.0
 _LOOK_SECONDS = 0.2
 
 
@@ -82,6 +81,7 @@ class Creation(Place):
     display_name: str
     description: str
     image_pull: bool
+    timeout: float
 
 
 @options.command(
@@ -197,6 +197,13 @@ sealer shared create images -n team --image-pull --from-file .dockerconfigjson=c
 @click.option("--description", default="", metavar="TEXT", help="What it is for.")
 @click.option(
     "--image-pull", is_flag=True, help="Label it as a pull secret, for `sealer registry-login`."
+)
+@click.option(
+    "--timeout",
+    type=click.FloatRange(min=0),
+    default=30,
+    metavar="SECONDS",
+    help="How long to wait until the controller has made a Secret for the values; 30.",
 )
 @options.collected(Creation)
 def create(wanted: Creation, terminal: Terminal) -> None:
@@ -334,14 +341,14 @@ def _secret(where: Place, data: Mapping[str, bytes]) -> Secret:
     return Secret(metadata=Metadata(namespace=where.namespace, name=where.name), data=data)
 
 
-def _wait_for_values(cluster: SharedSecrets, shared: Object, where: Place) -> None:
+def _wait_for_values(cluster: SharedSecrets, shared: Object, where: Creation) -> None:
     made = "is made, but its values are not set"
-    end = time.monotonic() + _WAIT_SECONDS
+    end = time.monotonic() + where.timeout
     try:
         while cluster.values(shared) is None:
             if time.monotonic() > end:
                 raise ClusterError(
-                    f"{made}: it has no Secret after {_WAIT_SECONDS:.0f} s",
+                    f"{made}: it has no Secret after {where.timeout:g} s",
                     obj=str(where),
                     hint="is the controller running? `sealer shared set` sets them later",
                 )

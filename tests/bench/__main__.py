@@ -1,4 +1,4 @@
-"""Measure, and print tables: `python -m tests.bench [controller|bitnami|repository]…`, or all."""
+"""Measure, and print tables: `python -m tests.bench [PART]…`, or everything."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tests.bench import bitnami, controller, repository, table
+from tests.bench import bitnami, controller, repository, sync, table
 from tests.bench.measuring import best
 from tests.cluster.harness.api_server import Programs, running_api_server
 from tests.cluster.installing import apply_stream
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from tests.bench.measuring import Result
     from tests.cluster.harness.api_server import ApiServer
 
-_PARTS = ("controller", "bitnami", "repository")
+_PARTS = ("controller", "bitnami", "repository", "sync")
 _COUNTED = 50
 """Objects in the run in which requests are counted."""
 
@@ -35,6 +35,8 @@ def main() -> None:
             _bitnami(Path(folder), programs, options)
         if "repository" in options.parts:
             _repository(Path(folder), programs, options)
+        if "sync" in options.parts:
+            _sync(Path(folder), programs, options)
 
 
 def _controller(folder: Path, programs: Programs, options: argparse.Namespace) -> None:
@@ -82,6 +84,21 @@ def _repository(folder: Path, programs: Programs, options: argparse.Namespace) -
             _out(line)
 
 
+def _sync(folder: Path, programs: Programs, options: argparse.Namespace) -> None:
+    place = folder / "sync-audited"
+    place.mkdir()
+    with running_api_server(place, programs) as api:
+        apply_stream(api)
+        asked = sync.requests_per_target(api, targets=_COUNTED)
+    place = folder / "sync"
+    place.mkdir()
+    with running_api_server(place, programs, audited=False) as api:
+        apply_stream(api)
+        for line in sync.report(api, targets=options.targets, rounds=options.rounds):
+            _out(line)
+    _out("requests for one target: " + ", ".join(f"{n:g} {what}" for what, n in asked.items()))
+
+
 def _measure(api: ApiServer, objects: int, rounds: int) -> list[Result]:
     with running_controller(api, name="bench-keys"):
         cluster_key(api)  # which it makes
@@ -122,6 +139,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--objects", type=int, default=1000, help="of each controller (1000)")
     parser.add_argument("--files", type=int, default=2000, help="in the repository (2000)")
     parser.add_argument("--sample", type=int, default=100, help="files for kubeseal (100)")
+    parser.add_argument("--targets", type=int, default=5000, help="of a SharedSecret (5000)")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--only-ours", action="store_true", help="leave sealed-secrets out")
     options = parser.parse_args()

@@ -13,6 +13,7 @@ from tests.cluster.harness.fixtures import (
     programs,
 )
 from tests.cluster.running import controller, installed_sealer, shop
+from tests.cluster.syncing import web
 
 __all__ = [
     "api_server",
@@ -24,6 +25,7 @@ __all__ = [
     "new_namespace",
     "programs",
     "shop",
+    "web",
 ]
 
 

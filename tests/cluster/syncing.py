@@ -7,15 +7,19 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
+import pytest
+
 from tests.cluster.harness.processes import eventually
 from tests.cluster.people import GROUP, MERGE, Object, shared_secret
 from tests.cluster.running import Namespace
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from tests.cluster.harness.api_server import ApiServer
+    from tests.cluster.harness.fixtures import NamespaceFactory
 
+ADA: Final = "ada@example.com"
 OWNER: Final = "sealer.dev/owner"
 MANAGED: Final = {"annotations": {"sealer.dev/managed": "true"}}
 _OPAQUE: Final = "Opaque"
@@ -77,6 +81,15 @@ class Shared:
             raise AssertionError(self.told)
 
         return eventually(probe, what=f"{name} to be in trouble for {reason}")
+
+
+@pytest.fixture
+def web(shop: Namespace, new_namespace: NamespaceFactory) -> Iterator[Namespace]:
+    """Provide a namespace that Ada owns; what is in trouble there is not tried again for ever."""
+    web = Namespace(shop.api, new_namespace("web"))
+    own(shop.api, web.name, ADA)
+    yield web
+    shop.api.request("DELETE", f"/api/v1/namespaces/{web.name}/secrets")
 
 
 def sync_line(*users: str, teams: Sequence[str] = ()) -> Object:

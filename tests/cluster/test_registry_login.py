@@ -13,11 +13,12 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from tests.cluster.harness.processes import eventually
 from tests.cluster.installing import ROOT
+from tests.cluster.running import conditions
 
 if TYPE_CHECKING:
     from tests.canary import Canary
-    from tests.cluster.harness.api_server import ApiServer
     from tests.cluster.running import Namespace
 
 _GROUP = "/apis/sealer.dev/v1alpha1"
@@ -97,7 +98,7 @@ def _grant(shop: Namespace, user: str, names: list[str]) -> None:
 
 
 def _pull_secret(
-    api: ApiServer, namespace: str, name: str, registry: str, *, label: str = "true"
+    shop: Namespace, name: str, registry: str, *, label: str = "true", managed: str = "true"
 ) -> None:
     labels = {"sealer.dev/image-pull": label}
     shared = {
@@ -109,21 +110,27 @@ def _pull_secret(
     auth = base64.b64encode(f"robot-{name}:{_PASSWORD}".encode()).decode()
     document = json.dumps({"auths": {registry: {"auth": auth}}}).encode()
     secret = {
-        "metadata": {"name": name, "annotations": {"sealer.dev/managed": "true"}},
+        "metadata": {"name": name, "annotations": {"sealer.dev/managed": managed}},
         "type": "kubernetes.io/dockerconfigjson",
         "data": {".dockerconfigjson": base64.b64encode(document).decode()},
     }
-    place = f"namespaces/{namespace}"
-    assert api.request("POST", f"/api/v1/{place}/secrets", secret).status == 201
-    assert api.request("POST", f"{_GROUP}/{place}/sharedsecrets", shared).status == 201
+    place = f"namespaces/{shop.name}"
+    assert shop.api.request("POST", f"/api/v1/{place}/secrets", secret).status == 201
+    assert shop.api.request("POST", f"{_GROUP}/{place}/sharedsecrets", shared).status == 201
+    if managed == "true":
+        eventually(lambda: _is_ready(shop, name), what="it to be taken over")
+
+
+def _is_ready(shop: Namespace, name: str) -> bool:
+    return str(conditions(shop.get("SharedSecret", name))["Ready"]["status"]) == "True"
 
 
 def test_who_may_view_a_pull_secret_is_logged_in_without_any_right_to_list(
     shop: Namespace, laptop: Laptop
 ) -> None:
-    _pull_secret(shop.api, shop.name, "pull", "registry.example")
-    _pull_secret(shop.api, shop.name, "secret", "hidden.example")
-    _pull_secret(shop.api, shop.name, "unlabelled", "unlabelled.example", label="false")
+    _pull_secret(shop, "pull", "registry.example")
+    _pull_secret(shop, "secret", "hidden.example")
+    _pull_secret(shop, "unlabelled", "unlabelled.example", label="false")
     said = laptop.sealer("registry-login", "-n", shop.name)
     assert f"{shop.name}/pull" in said
     assert list(laptop.config["auths"]) == ["registry.example"]
@@ -143,7 +150,7 @@ def test_other_logins_stay_and_logout_takes_out_exactly_what_login_put_in(
 ) -> None:
     before = {"auths": {"mine.example": {"auth": "bWU6bWluZQ=="}}, "psFormat": "table"}
     laptop.write_config(before)
-    _pull_secret(shop.api, shop.name, "pull", "registry.example")
+    _pull_secret(shop, "pull", "registry.example")
     laptop.sealer("registry-login", "-n", shop.name)
     assert set(laptop.config["auths"]) == {"mine.example", "registry.example"}
     assert "logged out" in laptop.sealer("registry-logout")
@@ -156,7 +163,7 @@ def test_a_login_that_the_user_made_is_replaced_only_by_force(
 ) -> None:
     mine = {"auths": {"registry.example": {"auth": "bWU6bWluZQ=="}}}
     laptop.write_config(mine)
-    _pull_secret(shop.api, shop.name, "pull", "registry.example")
+    _pull_secret(shop, "pull", "registry.example")
     assert "logged in as me" in laptop.sealer("registry-login", "-n", shop.name, code=1)
     assert laptop.config == mine
     laptop.sealer("registry-login", "-n", shop.name, "--force")
@@ -164,7 +171,7 @@ def test_a_login_that_the_user_made_is_replaced_only_by_force(
 
 
 def test_a_login_that_the_user_made_since_is_not_taken_out(shop: Namespace, laptop: Laptop) -> None:
-    _pull_secret(shop.api, shop.name, "pull", "registry.example")
+    _pull_secret(shop, "pull", "registry.example")
     laptop.sealer("registry-login", "-n", shop.name)
     mine = {"auths": {"registry.example": {"auth": "bWU6bWluZQ=="}}}
     laptop.write_config(mine)
@@ -172,10 +179,16 @@ def test_a_login_that_the_user_made_since_is_not_taken_out(shop: Namespace, lapt
     assert laptop.config == mine
 
 
+def test_secret_of_somebody_else_is_not_logged_in_with(shop: Namespace, laptop: Laptop) -> None:
+    _pull_secret(shop, "pull", "registry.example", managed="false")
+    assert "is not its own" in laptop.sealer("registry-login", "-n", shop.name, code=1)
+    assert not laptop.config_file.exists()
+
+
 def test_what_is_no_pull_secret_is_named_and_the_others_are_used(
     shop: Namespace, laptop: Laptop
 ) -> None:
-    _pull_secret(shop.api, shop.name, "pull", "registry.example")
+    _pull_secret(shop, "pull", "registry.example")
     place = f"namespaces/{shop.name}"
     labels = {"sealer.dev/image-pull": "true"}
     text = {"metadata": {"name": "text", "annotations": {"sealer.dev/managed": "true"}}}
@@ -199,7 +212,7 @@ def test_credential_helper_gets_the_login_and_the_file_only_a_note(
     helper.write_text(_HELPER.format(python=sys.executable))
     helper.chmod(0o755)
     laptop.write_config({"credsStore": "chest"})
-    _pull_secret(shop.api, shop.name, "pull", "registry.example")
+    _pull_secret(shop, "pull", "registry.example")
     laptop.sealer("registry-login", "-n", shop.name)
     assert laptop.config == {"credsStore": "chest", "auths": {"registry.example": {}}}
     chest = json.loads((laptop.home / "chest.json").read_text())
@@ -209,17 +222,30 @@ def test_credential_helper_gets_the_login_and_the_file_only_a_note(
     assert laptop.config == {"credsStore": "chest", "auths": {}}
 
 
+def test_credential_helper_that_does_not_say_who_is_logged_in_is_not_overwritten(
+    shop: Namespace, laptop: Laptop
+) -> None:
+    helper = laptop.home / "docker-credential-chest"
+    helper.write_text("#!/bin/sh\necho locked\nexit 1\n")
+    helper.chmod(0o755)
+    laptop.write_config({"credsStore": "chest"})
+    _pull_secret(shop, "pull", "registry.example")
+    said = laptop.sealer("registry-login", "-n", shop.name, code=1)
+    assert "docker-credential-chest get failed" in said
+    assert laptop.config == {"credsStore": "chest"}
+
+
 def test_credential_helper_that_is_not_there_is_named_and_nothing_is_written(
     shop: Namespace, laptop: Laptop
 ) -> None:
     laptop.write_config({"credsStore": "nowhere"})
-    _pull_secret(shop.api, shop.name, "pull", "registry.example")
+    _pull_secret(shop, "pull", "registry.example")
     assert "docker-credential-nowhere" in laptop.sealer("registry-login", "-n", shop.name, code=1)
     assert laptop.config == {"credsStore": "nowhere"}
 
 
 def test_the_config_is_where_the_environment_says(shop: Namespace, laptop: Laptop) -> None:
-    _pull_secret(shop.api, shop.name, "pull", "registry.example")
+    _pull_secret(shop, "pull", "registry.example")
     place = str(laptop.home / "auth.json")
     laptop.sealer("registry-login", "-n", shop.name, REGISTRY_AUTH_FILE=place)
     assert "registry.example" in Path(place).read_text()

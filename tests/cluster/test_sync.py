@@ -4,24 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import pytest
-
 from tests.cluster.harness.processes import eventually
 from tests.cluster.running import Controller, Namespace
-from tests.cluster.syncing import ask, events, has, own, share, sync_line
+from tests.cluster.syncing import ADA, ask, events, has, own, share, sync_line
 
 if TYPE_CHECKING:
-    from tests.cluster.harness.fixtures import NamespaceFactory
-
-ADA = "ada@example.com"
-
-
-@pytest.fixture
-def web(shop: Namespace, new_namespace: NamespaceFactory) -> Namespace:
-    """Provide a namespace that Ada owns."""
-    web = Namespace(shop.api, new_namespace("web"))
-    own(shop.api, web.name, ADA)
-    return web
+    pass
 
 
 def test_owner_who_may_sync_gets_the_values_and_every_change(

@@ -10,12 +10,11 @@ import pytest
 from tests.cluster.harness.processes import eventually
 from tests.cluster.people import MERGE, Object
 from tests.cluster.running import USER, Controller, Namespace
-from tests.cluster.syncing import Shared, ask, events, has, own, share, sync_line
+from tests.cluster.syncing import ADA, Shared, ask, events, has, share, sync_line
 
 if TYPE_CHECKING:
-    from tests.cluster.harness.fixtures import NamespaceFactory
+    pass
 
-ADA: Final = "ada@example.com"
 _TYPE: Final = "kubernetes.io/dockerconfigjson"
 _KEY: Final = ".dockerconfigjson"
 _CONFIG: Final = json.dumps({"auths": {"registry.example": {"auth": "bWFkZTp1cA=="}}})
@@ -23,13 +22,10 @@ _EMPTY: Final = {_KEY: '{"auths": {}}'}
 _FOR: Final = "sealer.dev/service-accounts"
 
 
-@pytest.fixture
-def web(shop: Namespace, new_namespace: NamespaceFactory) -> Namespace:
-    """Provide a namespace that Ada owns, with a service account."""
-    web = Namespace(shop.api, new_namespace("web"))
-    own(shop.api, web.name, ADA)
+@pytest.fixture(autouse=True)
+def account(web: Namespace) -> None:
+    """Have a service account that pulls with something already."""
     _make(web, "app", "their-own")
-    return web
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ import pytest
 
 from tests.cluster.harness.processes import eventually
 from tests.cluster.running import Controller, Namespace
-from tests.cluster.syncing import Shared, ask, events, has, own, share, sync_line
+from tests.cluster.syncing import ADA, Shared, ask, events, has, own, share, sync_line
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     from tests.cluster.harness.api_server import ApiServer
     from tests.cluster.harness.fixtures import NamespaceFactory
 
-ADA: Final = "ada@example.com"
 _VALUES: Final = {"a": "made-up-1", "b": "made-up-2"}
 
 

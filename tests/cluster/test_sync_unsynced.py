@@ -8,13 +8,11 @@ import pytest
 
 from tests.cluster.harness.processes import eventually
 from tests.cluster.running import USER, Controller, Namespace
-from tests.cluster.syncing import Shared, ask, has, own, share, sharedsecret_path, sync_line
+from tests.cluster.syncing import ADA, Shared, ask, has, share, sharedsecret_path, sync_line
 
 if TYPE_CHECKING:
     from tests.cluster.harness.controller_manager import ControllerManager
-    from tests.cluster.harness.fixtures import NamespaceFactory
 
-ADA: Final = "ada@example.com"
 _VALUES: Final = {"a": "made-up-1"}
 _NO_LABELS: Final[dict[str, Any]] = {
     "metadata": {
@@ -22,14 +20,6 @@ _NO_LABELS: Final[dict[str, Any]] = {
     }
 }
 _HALF: Final = {"metadata": {"labels": {"sealer.dev/shared-secret-namespace": None}}}
-
-
-@pytest.fixture
-def web(shop: Namespace, new_namespace: NamespaceFactory) -> Namespace:
-    """Provide a namespace that Ada owns."""
-    web = Namespace(shop.api, new_namespace("web"))
-    own(shop.api, web.name, ADA)
-    return web
 
 
 def _synced(shop: Namespace, web: Namespace, when: str) -> Shared:

@@ -42,6 +42,13 @@ def test_images_are_pulled_with_secrets_of_two_types() -> None:
         account_names("app", "Opaque")
 
 
+def test_an_annotation_names_a_bounded_number() -> None:
+    names = [f"app-{number}" for number in range(65)]
+    assert len(account_names(",".join(names[:64]), PULL)) == 64
+    with pytest.raises(InvalidManifest, match="more than 64"):
+        account_names(",".join(names), PULL)
+
+
 def test_a_secret_is_added_after_those_of_others_and_remembered() -> None:
     assert change(account("theirs"), "pull") == {
         "metadata": {

@@ -45,7 +45,7 @@ def test_one_whose_values_are_there_is_ready_and_names_its_keys_and_secret() -> 
     assert (status["observedGeneration"], status["secretName"]) == (3, "db")
     assert status["secret"] == {"uid": "s-1", "resourceVersion": "7"}
     assert status["keys"] == ["a", "b"]
-    assert status["summary"] == {"keys": 2, "readers": ""}
+    assert status["summary"] == {"keys": ", ".join(HELD.keys), "readers": ""}
 
 
 def test_one_from_git_says_where_it_is_changed() -> None:
@@ -116,14 +116,23 @@ def test_readers_are_listed_with_what_they_may() -> None:
         {"team": "shop", "verbs": ["view", "update"]},
         {"user": "ada", "verbs": ["sync"]},
     ]
-    assert status["summary"]["readers"] == "shop, ada"
+    assert status["summary"]["readers"] == "shop: view update; ada: sync"
 
 
 def test_many_readers_and_long_names_fit_into_a_status() -> None:
     names = ["system:serviceaccount:shop:ci", "x" * 253, *(f"u{n}" for n in range(300))]
-    status = status_of(item(), readers={Reader("user", name): (Verb.VIEW,) for name in names})
+    status = status_of(item(), readers={Reader("user", name): tuple(Verb) for name in names})
     assert len(status["access"]) == MAX_ACCESS
-    assert status["summary"]["readers"] == f"shop:ci, {'x' * 40}…, u0, +299"
+    assert status["summary"]["readers"] == f"shop:ci: *; {'x' * 40}…: *; u0: *; +299"
+
+
+def test_summary_of_the_longest_names_is_no_longer_than_the_schema_has_it() -> None:
+    most = (Verb.VIEW, Verb.UPDATE, Verb.DELETE)
+    readers = {Reader("user", f"{n}{'x' * 252}"): most for n in range(4096)}
+    held = replace(HELD, keys=tuple(f"{n}{'k' * 250}" for n in range(100, 999)))
+    status = status_of(item(), readers=readers, held=held)
+    assert status["summary"]["keys"] == f"100{'k' * 37}…, 101{'k' * 37}…, 102{'k' * 37}…, +896"
+    assert max(map(len, status["summary"].values())) <= 256
 
 
 def test_targets_stay_until_they_are_told_anew() -> None:

@@ -149,6 +149,13 @@ def test_a_key_that_is_not_there_is_named_with_those_that_are(
     )
 
 
+def test_a_short_rule_that_asks_for_much_is_refused() -> None:
+    much = encoded(a="x" * 1024)
+    assert len(selected(",".join(f"K{number}=a" for number in range(1024)), much)) == 1024
+    with pytest.raises(Refused, match="more than 1048576 bytes"):
+        selected(",".join(f"K{number}=a" for number in range(1025)), much)
+
+
 def controlled(**owner: str) -> dict[str, Any]:
     return {"metadata": {"ownerReferences": [{**OWNER, **owner, "controller": True}]}}
 

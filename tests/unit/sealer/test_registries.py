@@ -77,8 +77,11 @@ def test_old_form_has_the_registries_at_the_top() -> None:
         _pull_secret(registry={"auth": "***"}),
         _pull_secret(registry={"auth": base64.b64encode(b"made-up-password").decode()}),
         _pull_secret(registry={"auth": base64.b64encode(b"\xff\xff").decode()}),
+        _pull_secret(registry={"username": "\ud800", "password": "made-up-password"}),
+        _pull_secret(registry={"auth": "é"}),
+        {".dockerconfigjson": b"[" * 100_000},
     ],
-    ids=str,
+    ids=lambda data: str(data)[:60],
 )
 def test_malformed_pull_secret_is_refused_without_saying_what_it_holds(
     data: dict[str, bytes],
@@ -109,6 +112,7 @@ def test_taking_a_login_out_gives_the_config_of_before() -> None:
         ({"credsStore": "chest"}, "chest"),
         ({"credHelpers": {"registry.example": "cloud"}, "credsStore": "chest"}, "cloud"),
         ({"credHelpers": {"elsewhere.example": "cloud"}}, ""),
+        ({"credHelpers": {"registry.example": ""}, "credsStore": "chest"}, ""),
     ],
     ids=str,
 )
@@ -145,7 +149,9 @@ def test_empty_file_is_an_empty_config() -> None:
     assert ContainerConfig.read(" \n") == ContainerConfig({})
 
 
-@pytest.mark.parametrize("text", ["{", "[]", '{"auths": []}', '{"credHelpers": "x"}'])
+@pytest.mark.parametrize(
+    "text", ["{", "[]", '{"auths": []}', '{"credHelpers": "x"}', '{"a": "\\ud800"}', "[" * 100_000]
+)
 def test_malformed_config_is_refused(text: str) -> None:
     with pytest.raises(InvalidConfig):
         ContainerConfig.read(text)
