@@ -1,31 +1,28 @@
 """The way from the CLI to an API server, with the rights of whoever runs it.
 
-The Kubernetes client is met here and nowhere else. Every foreign exception becomes a `ClusterError`
-that says what was asked for and what to do; texts of the API server are not repeated, because they
-may quote what they are about, but for those of our own policies. Writing is conditional: on a
-version, or on an identity.
+The Kubernetes client is met here, and in `kubeconfig`, which sets it up. Every foreign exception
+becomes a `ClusterError` that says what was asked for and what to do; texts of the API server are
+not repeated, because they may quote what they are about, but for those of our own policies. Writing
+is conditional: on a version, or on an identity.
 """
 
 from __future__ import annotations
 
 import json
-import os
 import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from http import HTTPStatus
-from pathlib import Path
 from typing import Any, Final, cast
 
-from kubernetes import client, config
+from kubernetes import client
 from kubernetes.client.exceptions import ApiException
-from kubernetes.config.config_exception import ConfigException
 from urllib3 import Timeout
 from urllib3.exceptions import HTTPError
-from yaml import YAMLError
 
-from sealer.errors import ClusterError, UsageError
+from sealer.errors import ClusterError
+from sealer.kubeconfig import Connection, client_of
 from sealer.manifests.models import GROUP
 from sealer.service_proxy import Answer
 
@@ -43,14 +40,6 @@ _OWN_POLICY: Final = re.compile(
 )
 
 Object = Mapping[str, Any]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Connection:
-    """Which cluster, as kubectl's options say it; empty for kubectl's own defaults."""
-
-    kubeconfig: Path | None = None
-    context: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +86,7 @@ class ApiServer:
             UsageError: there is no such context.
             ClusterError: there is no usable kubeconfig.
         """
-        self._client = api = _client(connection)
+        self._client = api = client_of(connection)
         self._core = client.CoreV1Api(api)
         self._custom = client.CustomObjectsApi(api)
 
@@ -286,68 +275,6 @@ class ApiServer:
                 arguments["namespace"] = namespace
             answer = call(**arguments, _preload_content=False, _request_timeout=_TIMEOUT_SECONDS)
             return cast("Object", json.loads(answer.data))
-
-
-def current_context(kubeconfig: Path | None) -> str:
-    """The name of the context that kubectl would use; `cluster` where there is no kubeconfig."""
-    try:
-        _, active = config.list_kube_config_contexts(  # type: ignore[no-untyped-call]
-            _place(kubeconfig)
-        )
-    except ConfigException:
-        return "cluster"
-    return str(active["name"])
-
-
-def _place(kubeconfig: Path | None) -> str | None:
-    # The library looks at the environment when it is imported; it may have changed since.
-    return str(kubeconfig) if kubeconfig else os.environ.get("KUBECONFIG") or None
-
-
-def _client(connection: Connection) -> client.ApiClient:
-    place = _place(connection.kubeconfig)
-    try:
-        made: client.ApiClient = config.new_client_from_config(  # type: ignore[no-untyped-call]
-            config_file=place, context=connection.context or None, persist_config=False
-        )
-    except ConfigException as error:
-        if connection.context and "context" in str(error).lower():
-            raise UsageError(
-                f"there is no context {connection.context} in the kubeconfig",
-                hint="`kubectl config get-contexts` lists them",
-            ) from None
-        if connection.kubeconfig is not None:  # that one is meant, and not the cluster around us
-            raise _unusable(place, "names no cluster, or is not there") from None
-        return _in_cluster()
-    except (OSError, ValueError, TypeError, KeyError, YAMLError):
-        # Its text is not repeated: a kubeconfig holds keys.
-        raise _unusable(place, "cannot be read") from None
-    return made
-
-
-def _in_cluster() -> client.ApiClient:
-    settings = client.Configuration()
-    try:
-        config.load_incluster_config(  # type: ignore[no-untyped-call]
-            client_configuration=settings
-        )
-    except ConfigException:
-        raise NoCluster(
-            "no cluster is configured",
-            hint="name one with --kubeconfig or KUBECONFIG, or work on a directory with --keyring",
-        ) from None
-    return client.ApiClient(settings)
-
-
-class NoCluster(ClusterError):
-    """There is neither a kubeconfig nor a cluster around us."""
-
-
-def _unusable(kubeconfig: str | None, why: str) -> ClusterError:
-    return ClusterError(
-        f"kubeconfig {kubeconfig or '~/.kube/config'} {why}",
-        hint="`kubectl config view` shows what kubectl makes of it",
-    )
 
 
 @contextmanager

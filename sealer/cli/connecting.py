@@ -113,7 +113,8 @@ def reach(kubeconfig: Path | None, context: str) -> ApiServer:
         UsageError: there is no such context.
         ClusterError: there is no usable kubeconfig.
     """
-    from sealer.apiserver import ApiServer, Connection  # noqa: PLC0415 - as above
+    from sealer.apiserver import ApiServer  # noqa: PLC0415 - as above
+    from sealer.kubeconfig import Connection  # noqa: PLC0415
 
     return ApiServer(Connection(kubeconfig=kubeconfig, context=context))
 
@@ -124,9 +125,9 @@ def current_context(kubeconfig: Path | None) -> str:
     Raises:
         ClusterError: there is no usable kubeconfig.
     """
-    from sealer import apiserver  # noqa: PLC0415 - 0.9 s that most runs save
+    from sealer import kubeconfig as kubeconfigs  # noqa: PLC0415 - 0.9 s that most runs save
 
-    return apiserver.current_context(kubeconfig)
+    return kubeconfigs.current_context(kubeconfig)
 
 
 def read_keys(cluster: Cluster) -> list[PublishedKey]:

@@ -43,7 +43,7 @@ def ask_if_configured(kubeconfig: Path | None, context: str) -> LiveObjects | No
         UsageError: there is no such context.
         ClusterError: the cluster cannot be read.
     """
-    from sealer.apiserver import NoCluster  # noqa: PLC0415 - imports the client
+    from sealer.kubeconfig import NoCluster  # noqa: PLC0415 - imports the client
 
     try:
         cluster = connect(kubeconfig, context)

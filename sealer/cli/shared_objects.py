@@ -90,8 +90,8 @@ def connect_shared(kubeconfig: Path | None, context: str) -> SharedSecrets:
     Raises:
         UsageError, ClusterError: as `reach`.
     """
-    from sealer.apiserver import NoCluster  # noqa: PLC0415 - 0.9 s that most runs save
     from sealer.cluster_shared import SharedSecrets  # noqa: PLC0415 - as above
+    from sealer.kubeconfig import NoCluster  # noqa: PLC0415 - 0.9 s that most runs save
 
     try:
         return SharedSecrets(reach(kubeconfig, context))

@@ -11,12 +11,13 @@ import pytest
 
 from sealer import lifecycle
 from sealer.apiserver import ApiServer as Access
-from sealer.apiserver import Changed, Connection
+from sealer.apiserver import Changed
 from sealer.backup import Backup, clashing, plan_restore
 from sealer.cluster_keys import ClusterKeyring
 from sealer.crypto.keys import UnsealingKey
 from sealer.errors import ClusterError, Refused
 from sealer.keyring import HeldKey, Keyring, KeyState
+from sealer.kubeconfig import Connection
 from sealer.lifecycle import Add, Change, Delete, Make, Record
 from tests.cluster.running import GROUP, key_secret, sealing_key
 from tests.key_place_contract import CONTRACT, FIRST, NOW, SECOND, WHOLE

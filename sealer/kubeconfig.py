@@ -1,0 +1,92 @@
+"""Which cluster is meant, as kubectl's options, files and environment say it.
+
+A kubeconfig holds keys: what is wrong with one is said without its text.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from kubernetes import client, config
+from kubernetes.config.config_exception import ConfigException
+from yaml import YAMLError
+
+from sealer.errors import ClusterError, UsageError
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Connection:
+    """Which cluster, as kubectl's options say it; empty for kubectl's own defaults."""
+
+    kubeconfig: Path | None = None
+    context: str = ""
+
+
+class NoCluster(ClusterError):
+    """There is neither a kubeconfig nor a cluster around us."""
+
+
+def current_context(kubeconfig: Path | None) -> str:
+    """The name of the context that kubectl would use; `cluster` where there is no kubeconfig."""
+    try:
+        _, active = config.list_kube_config_contexts(  # type: ignore[no-untyped-call]
+            _place(kubeconfig)
+        )
+    except ConfigException:
+        return "cluster"
+    return str(active["name"])
+
+
+def _place(kubeconfig: Path | None) -> str | None:
+    # The library looks at the environment when it is imported; it may have changed since.
+    return str(kubeconfig) if kubeconfig else os.environ.get("KUBECONFIG") or None
+
+
+def client_of(connection: Connection) -> client.ApiClient:
+    """The Kubernetes client of a cluster; nothing is sent yet.
+
+    Raises:
+        UsageError: there is no such context.
+        ClusterError: there is no usable kubeconfig.
+    """
+    place = _place(connection.kubeconfig)
+    try:
+        made: client.ApiClient = config.new_client_from_config(  # type: ignore[no-untyped-call]
+            config_file=place, context=connection.context or None, persist_config=False
+        )
+    except ConfigException as error:
+        if connection.context and "context" in str(error).lower():
+            raise UsageError(
+                f"there is no context {connection.context} in the kubeconfig",
+                hint="`kubectl config get-contexts` lists them",
+            ) from None
+        if connection.kubeconfig is not None:  # that one is meant, and not the cluster around us
+            raise _unusable(place, "names no cluster, or is not there") from None
+        return _in_cluster()
+    except (OSError, ValueError, TypeError, KeyError, YAMLError):
+        # Its text is not repeated: a kubeconfig holds keys.
+        raise _unusable(place, "cannot be read") from None
+    return made
+
+
+def _in_cluster() -> client.ApiClient:
+    settings = client.Configuration()
+    try:
+        config.load_incluster_config(  # type: ignore[no-untyped-call]
+            client_configuration=settings
+        )
+    except ConfigException:
+        raise NoCluster(
+            "no cluster is configured",
+            hint="name one with --kubeconfig or KUBECONFIG, or work on a directory with --keyring",
+        ) from None
+    return client.ApiClient(settings)
+
+
+def _unusable(kubeconfig: str | None, why: str) -> ClusterError:
+    return ClusterError(
+        f"kubeconfig {kubeconfig or '~/.kube/config'} {why}",
+        hint="`kubectl config view` shows what kubectl makes of it",
+    )
