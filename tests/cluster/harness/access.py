@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from tests.cluster.harness.certificates import KeyPair
 
-_SECONDS = 60
+_SECONDS = 300
 
 
 @dataclass(frozen=True, slots=True)
