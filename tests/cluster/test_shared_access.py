@@ -151,7 +151,9 @@ def test_a_list_that_cannot_be_read_lets_nobody_in(shop: Namespace, granted: lis
 
 
 def test_a_forged_owner_does_not_keep_anybody_in(shop: Namespace, granted: list[Person]) -> None:
-    owner = {"apiVersion": "sealer.dev/v1alpha1", "kind": "SealedSecret", "name": "x", "uid": "x"}
+    shop.give("x", {"a": b"made-up-71"})  # there, or the garbage collector would take it along
+    uid = shop.get("SealedSecret", "x")["metadata"]["uid"]
+    owner = {"apiVersion": "sealer.dev/v1alpha1", "kind": "SealedSecret", "name": "x", "uid": uid}
     shop.patch("SharedSecret", _NAME, {"metadata": {"ownerReferences": [owner]}})
     try:
         assert put_access(shop.api, shop.name, _NAME).status == 200
