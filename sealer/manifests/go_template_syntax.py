@@ -215,11 +215,11 @@ class _Parser:
                 return int(token.text)
             case "word":
                 raise self._refused(_described(token.text))
-        if token.text != "(":
-            raise self._refused("an action cannot be read")
-        return self._inner()
+            case _:
+                return self._inner()
 
     def _inner(self) -> Expression:
+        """What is in brackets; of all signs only an opening one comes where a value may stand."""
         self.depth += 1
         if self.depth > _MAX_BRACKETS:
             raise self._refused(f"brackets are nested more than {_MAX_BRACKETS} deep")

@@ -292,6 +292,8 @@ def relay(installed_sealer: ApiServer, serving: Controller) -> Iterator[Server]:
         yield server
     finally:
         assert server.stop() == 0
+        gone = ("delete", "deployment,service,endpoints,pod", SERVICE)
+        installed_sealer.kubectl("-n", "kube-system", *gone, "--ignore-not-found", "--wait=false")
 
 
 def test_kubeseal_that_is_told_nothing_finds_us_in_kube_system(
