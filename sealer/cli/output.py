@@ -9,7 +9,7 @@
 - Colour marks these words only, and only on a terminal, without NO_COLOR and TERM=dumb.
 - Text from files (names, paths) cannot move the cursor: what is not printable is escaped.
 - No file is overwritten without `--force`; every file is written whole or not at all.
-- No secret value is printed, but by `unseal`, whose purpose it is.
+- No secret value is printed, but by `unseal` and `shared get`, whose purpose it is.
 """
 
 from __future__ import annotations

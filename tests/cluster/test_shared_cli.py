@@ -7,12 +7,13 @@ import os
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
+from sealer.cli import main
 from tests.cluster.harness.processes import eventually
 from tests.cluster.installing import ROOT
 from tests.cluster.people import give_rights, shared_secret
@@ -28,16 +29,25 @@ _REVEALS = pytest.mark.reveals("`sealer shared get` prints values")
 
 @dataclass(frozen=True, slots=True)
 class Laptop:
-    """Runs `sealer shared` as somebody."""
+    """Runs `sealer shared` as somebody; in this process, since a program takes long to start."""
 
     shop: Namespace
     home: Path
     kubeconfig: Path
+    captured: pytest.CaptureFixture[bytes]
 
-    def run(
+    def run(self, *arguments: str, code: int = 0) -> subprocess.CompletedProcess[bytes]:
+        """Run a command in the namespace, and check its exit code."""
+        place = ("-n", self.shop.name, "--kubeconfig", str(self.kubeconfig))
+        ended = main(["shared", *arguments, *place])
+        out, err = self.captured.readouterr()
+        assert ended == code, err.decode()
+        return subprocess.CompletedProcess(arguments, ended, out, err)
+
+    def start(
         self, *arguments: str, stdin: bytes = b"", code: int = 0
     ) -> subprocess.CompletedProcess[bytes]:
-        """Run a command in the namespace, and check its exit code."""
+        """Run a command as a program of its own, and check its exit code."""
         own = {"PYTHONPATH": str(ROOT), "KUBECONFIG": str(self.kubeconfig), "HOME": str(self.home)}
         done = subprocess.run(
             [sys.executable, "-m", "sealer", "shared", *arguments, "-n", self.shop.name],
@@ -50,9 +60,17 @@ class Laptop:
         assert done.returncode == code, done.stderr.decode()
         return done
 
-    def out(self, *arguments: str, stdin: bytes = b"", code: int = 0) -> str:
+    def out(self, *arguments: str) -> str:
         """What a command prints as its result."""
-        return self.run(*arguments, stdin=stdin, code=code).stdout.decode()
+        return self.run(*arguments).stdout.decode()
+
+    def can(self, *arguments: str) -> bool:
+        """Whether a command succeeds."""
+        done = main(
+            ["shared", *arguments, "-n", self.shop.name, "--kubeconfig", str(self.kubeconfig)]
+        )
+        self.captured.readouterr()
+        return done == 0
 
     def err(self, *arguments: str, code: int) -> str:
         """What a command that refuses says."""
@@ -60,15 +78,15 @@ class Laptop:
 
 
 @pytest.fixture
-def admin(shop: Namespace, tmp_path: Path) -> Laptop:
+def admin(shop: Namespace, tmp_path: Path, capsysbinary: pytest.CaptureFixture[bytes]) -> Laptop:
     """Somebody who may do everything."""
-    return Laptop(shop, tmp_path, shop.api.admin)
+    return Laptop(shop, tmp_path, shop.api.admin, capsysbinary)
 
 
 @pytest.fixture
-def ada(shop: Namespace, tmp_path: Path) -> Laptop:
+def ada(shop: Namespace, admin: Laptop) -> Laptop:
     """Somebody without any right but what an access list gives."""
-    return Laptop(shop, tmp_path, shop.api.kubeconfig_for(f"ada@{shop.name}"))
+    return replace(admin, kubeconfig=shop.api.kubeconfig_for(f"ada@{shop.name}"))
 
 
 @pytest.fixture
@@ -98,7 +116,7 @@ def test_what_is_created_is_read_back_in_every_form(admin: Laptop) -> None:
 def test_a_value_that_is_not_text_comes_out_byte_for_byte(admin: Laptop) -> None:
     _make(admin)
     value = bytes(range(256))
-    admin.run("set", "db", "--from-file", "raw=-", stdin=value)
+    admin.start("set", "db", "--from-file", "raw=-", stdin=value)
     assert admin.run("get", "db", "raw").stdout == value
     assert "is not UTF-8 text" in admin.err("get", "db", "-o", "json", code=1)
 
@@ -119,24 +137,11 @@ def test_access_is_what_the_list_gives_and_ends_when_it_is_revoked(
 
 
 def _reads(who: Laptop) -> bool:
-    arguments = ["get", "db", "password", "-n", who.shop.name]
-    return _succeeds(who, arguments)
+    return who.can("get", "db", "password")
 
 
 def _writes(who: Laptop) -> bool:
-    return _succeeds(who, ["set", "db", "password=made-up-new", "-n", who.shop.name])
-
-
-def _succeeds(who: Laptop, arguments: list[str]) -> bool:
-    own = {"PYTHONPATH": str(ROOT), "KUBECONFIG": str(who.kubeconfig), "HOME": str(who.home)}
-    done = subprocess.run(
-        [sys.executable, "-m", "sealer", "shared", *arguments],
-        env={"PATH": os.environ["PATH"], **own},
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-        check=False,
-    )
-    return done.returncode == 0
+    return who.can("set", "db", "password=made-up-new")
 
 
 @_REVEALS
@@ -147,9 +152,9 @@ def test_a_service_account_reads_one_value_in_a_pipeline(shop: Namespace, admin:
     assert shop.api.request("POST", path, account).status == 201
     admin.run("grant", "db", "view", "--user", f"system:serviceaccount:{shop.name}:deploy")
     kubeconfig = shop.api.kubeconfig_for_service_account(shop.name, "deploy")
-    pipeline = Laptop(shop, admin.home, kubeconfig)
+    pipeline = replace(admin, kubeconfig=kubeconfig)
     eventually(lambda: _reads(pipeline), what="the pipeline to read it")
-    assert pipeline.out("get", "db", "password") == "made-up-pipeline"
+    assert pipeline.start("get", "db", "password").stdout == b"made-up-pipeline"
 
 
 @_REVEALS
@@ -157,7 +162,7 @@ def test_writers_of_different_keys_at_once_lose_nothing(admin: Laptop) -> None:
     _make(admin, "first=made-up-first")
     names = [f"key-{number}" for number in range(6)]
     with ThreadPoolExecutor(len(names)) as pool:
-        list(pool.map(lambda name: admin.run("set", "db", f"{name}=made-up-{name}"), names))
+        list(pool.map(lambda name: admin.start("set", "db", f"{name}=made-up-{name}"), names))
     read = json.loads(admin.out("get", "db", "-o", "json"))
     assert read == {"first": "made-up-first"} | {name: f"made-up-{name}" for name in names}
 
@@ -173,7 +178,7 @@ def test_items_are_removed_and_one_that_is_not_there_is_named(admin: Laptop) -> 
 def test_what_comes_from_git_is_changed_in_git(shop: Namespace, admin: Laptop) -> None:
     shop.give("db", {"password": b"made-up-git"}, shared=True)
     shop.opened("db")
-    eventually(lambda: _reads(admin), what="the SharedSecret to be there")
+    eventually(lambda: admin.can("targets", "db"), what="the SharedSecret to be there")
     assert "`sealer set FILE KEY`" in admin.err("set", "db", "password=x", code=1)
     assert "`sealer unset FILE KEY`" in admin.err("unset", "db", "password", code=1)
     assert "spec.template.access" in admin.err("grant", "db", "view", "--user", "ada", code=1)
@@ -187,7 +192,7 @@ def test_list_shows_keys_and_readers_and_no_values(
 ) -> None:
     _make(admin, "password=made-up-listed")
     admin.run("grant", "db", "view", "--user", access["ada"], "--team", "web")
-    eventually(lambda: _reads(ada), what="ada to read it")
+    eventually(lambda: ada.can("targets", "db"), what="ada to see it")
     said = ada.out("list")  # by her own rules: she may not list
     assert "password" in said
     assert f"user {access['ada']}: view; team web: view" in said
@@ -197,7 +202,7 @@ def test_list_shows_keys_and_readers_and_no_values(
 
 
 def _other(admin: Laptop) -> Laptop:
-    return Laptop(admin.shop, admin.home, admin.shop.api.kubeconfig_for("nobody"))
+    return replace(admin, kubeconfig=admin.shop.api.kubeconfig_for("nobody"))
 
 
 def test_nobody_gives_what_they_do_not_hold(
@@ -227,18 +232,11 @@ def test_a_value_in_a_file_is_for_its_owner_alone(
 ) -> None:
     canary.allow(tmp_path / "password")
     _make(admin, "password=made-up-file")
-    admin.run("get", "db", "password", "-w", "password")
+    admin.run("get", "db", "password", "-w", str(tmp_path / "password"))
     assert (tmp_path / "password").read_bytes() == b"made-up-file"
     assert (tmp_path / "password").stat().st_mode & 0o777 == 0o600
 
 
 def test_without_a_namespace_nothing_is_guessed(admin: Laptop) -> None:
-    done = subprocess.run(
-        [sys.executable, "-m", "sealer", "shared", "get", "db"],
-        env={"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT), "HOME": str(admin.home)},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 2
-    assert "-n NAMESPACE" in done.stderr
+    assert main(["shared", "get", "db", "--kubeconfig", str(admin.kubeconfig)]) == 2
+    assert b"-n NAMESPACE" in admin.captured.readouterr().err
