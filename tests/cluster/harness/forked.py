@@ -67,6 +67,16 @@ class Forked(Server):
         )
         self._child.start()
 
+    def wait(self) -> int:
+        """Wait until it ends, and return its exit status; that of a signal is negative."""
+        status = None
+        if self._child is not None:
+            self._child.join()
+            status = self.stop()
+        if status is None:
+            raise ServerFailed(f"{self.name} is not running")
+        return status
+
     def stop(self, *, grace: float = 10) -> int | None:
         """Ask it to end, kill it after `grace` seconds, and return its exit status."""
         child, self._child = self._child, None
