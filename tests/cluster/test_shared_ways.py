@@ -23,7 +23,7 @@ from tests.cluster.people import (
     ways_to,
 )
 from tests.cluster.running import Namespace, conditions
-from tests.cluster.syncing import MANAGED
+from tests.cluster.syncing import MANAGED, Shared, ask
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -185,6 +185,25 @@ def _commands(number: int) -> list[tuple[tuple[str, ...], frozenset[str]]]:
         (("grant", _NAME, "view", "--team", f"more-{number}"), frozenset({"update"})),
         (("create", "mine"), frozenset()),
     ]
+
+
+def test_people_are_shown_keys_access_and_trouble_and_never_a_value(
+    shop: Namespace, granted: list[Reader], capsys: pytest.CaptureFixture[str]
+) -> None:
+    reader = next(each for each in granted if each.may == {"view"})
+    made = Shared(shop, _NAME)
+    ask(shop, "target", made)
+    made.troubles(shop, "target", "NoOwner")
+    about, who = ("shs", _NAME, "-n", shop.name), reader.kubeconfig
+    wide = shop.api.kubectl("get", *about, "-o", "wide", kubeconfig=who).stdout
+    described = shop.api.kubectl("describe", *about, kubeconfig=who).stdout
+    listed = Shell(who, shop.name, capsys).out("list")
+    for said in (wide, described, listed):
+        assert "a, b" in said
+        assert f"namespace {shop.name} has no owner" in said
+        assert "update" in said
+        assert "made-up" not in said
+    shop.delete("Secret", "target")
 
 
 def test_the_command_line_lets_nobody_give_what_they_do_not_hold(
