@@ -164,7 +164,7 @@ def test_kubectl_get_shows_shared_secrets(sealer_crds: ApiServer, namespace: str
         "READY",
         "REASON",
         "KEYS",
-        "READERS",
+        "ACCESS",
         "TARGETS",
         "SYNCED",
         "AGE",
