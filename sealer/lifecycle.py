@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import TypeAlias, assert_never
 
+from sealer.crypto.keys import KEY_ID
 from sealer.errors import Refused
 from sealer.keyring import HeldKey, KeyRecord, Keyring, KeyState
 
@@ -206,6 +207,8 @@ def delete(keyring: Keyring, typed: str, *, needed_by: Sequence[str]) -> tuple[C
         Refused: the id is not whole or not here, the key is still in use, or an object needs it.
     """
     key = keyring.get(typed)
+    if key is None and KEY_ID.fullmatch(typed):
+        raise Refused(f"there is no key {typed} here", hint="it may have been deleted already")
     if key is None:
         raise Refused(
             "only a key whose whole id is typed out is deleted",

@@ -200,6 +200,8 @@ def test_key_is_deleted_only_by_its_whole_id() -> None:
     for typed in (held(1).id[:31], held(1).id.upper(), ""):
         with pytest.raises(Refused, match="whole id"):
             lifecycle.delete(keyring, typed, needed_by=[])
+    with pytest.raises(Refused, match="there is no key"):
+        lifecycle.delete(keyring, "0" * 32, needed_by=[])
     changes = lifecycle.delete(keyring, held(1).id, needed_by=[])
     assert changes == (Delete(keyring.keys[0]),)
     assert _after(keyring, changes).get(held(1).id) is None
