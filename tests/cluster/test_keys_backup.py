@@ -237,7 +237,9 @@ def test_backup_copies_of_a_cluster_are_restored_with_the_recovery_key(
     recovery["spec"]["role"] = "Recovery"
     assert emptied.api.request("POST", f"{GROUP}/sealingkeys", recovery).status == 201
     emptied.controller.start()
-    eventually(lambda: "unsealing-key-1-backup" in _secrets(emptied.api), what="the backup copy")
+    # It is made before the key is used, and once more when that is.
+    copied = "unsealing-key-1-backup"
+    eventually(lambda: _states(emptied.api).get(copied) == "Active", what="the backup copy")
     key = _secrets(emptied.api)["unsealing-key-1"]
     selected = ("-l", "sealer.dev/unsealing-key-backup", "-n", "sealer-system", "-o", "yaml")
     copies = emptied.api.kubectl("get", "secrets", *selected).stdout

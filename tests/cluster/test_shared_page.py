@@ -13,41 +13,47 @@ import pytest
 from tests.cluster.harness.processes import eventually
 from tests.cluster.installing import ROOT
 from tests.cluster.running import cluster_key
+from tests.cluster.typing_laptop import OwnCluster, own_cluster
 from tests.e2e.console import run_page
 from tests.git_repository import ENVIRONMENT
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from tests.canary import Canary
     from tests.cluster.harness.api_server import ApiServer, Programs
 
 _PAGE: Final = ROOT / "docs" / "shared-secrets.md"
 _EXAMPLE: Final = ROOT / "examples" / "07-shared-secrets"
 _TEAMS: Final = {"ada": ["web"], "otto": ["ops"], "eve": []}
-_NAMESPACES: Final = ("shop", "shop-dev", "shop-prod", "images", "web", "ci")
 
 Object = dict[str, Any]
 
 
+@pytest.fixture
+def cluster(tmp_path_factory: pytest.TempPathFactory, programs: Programs) -> Iterator[OwnCluster]:
+    """A cluster whose namespaces nobody else has used, with a controller at work."""
+    with own_cluster(tmp_path_factory.mktemp("page"), programs) as own:
+        own.controller.start()
+        yield own
+
+
 @pytest.mark.reveals("readers print what they may read")
-@pytest.mark.usefixtures("controller")
 def test_examples_of_the_page_do_what_it_says(
-    installed_sealer: ApiServer, programs: Programs, tmp_path: Path, canary: Canary
+    cluster: OwnCluster, programs: Programs, tmp_path: Path, canary: Canary
 ) -> None:
     canary.allow(tmp_path / "auth.json")  # where a login belongs
-    eventually(lambda: cluster_key(installed_sealer), what="the first key")
+    eventually(lambda: cluster_key(cluster.api), what="the first key")
     folders = [str(Path(part).parent) for part in (sys.executable, programs.kubectl)]
     environment = {
         **ENVIRONMENT,
         "EXAMPLE": str(_EXAMPLE),
         "HOME": str(tmp_path),
-        "KUBECONFIG": str(_kubeconfig(installed_sealer, tmp_path)),
+        "KUBECONFIG": str(_kubeconfig(cluster.api, tmp_path)),
         "PATH": os.pathsep.join([*folders, os.environ["PATH"]]),
         "PYTHONPATH": str(ROOT),
     }
-    try:
-        assert run_page(_PAGE, tmp_path, environment) > 0
-    finally:
-        installed_sealer.kubectl("delete", "namespace", *_NAMESPACES, "--wait=false", check=False)
+    assert run_page(_PAGE, tmp_path, environment) > 0
 
 
 def _kubeconfig(api: ApiServer, folder: Path) -> Path:
