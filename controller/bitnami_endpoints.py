@@ -23,8 +23,7 @@ from aiohttp import web
 from controller import bitnami_answers
 from controller.bitnami_answers import MAX_BODY_BYTES, Keys, Reply
 from controller.pacing import Pace
-from controller.server import parse_address
-from sealer.errors import UsageError
+from controller.server import listening
 
 MAX_AT_A_TIME: Final = 8
 """Requests with a body; each may take up to 4 MiB while it is read."""
@@ -57,19 +56,12 @@ async def serving(
     Raises:
         UsageError: nobody can listen there.
     """
-    host, port = parse_address(address)
     pool = ThreadPoolExecutor(1, thread_name_prefix="bitnami-endpoints")
     endpoints = _Endpoints(rate=rate, keys=keys, now=now, pool=pool)
-    runner = web.AppRunner(endpoints.application(), access_log=None, auto_decompress=False)
-    await runner.setup()
     try:
-        try:
-            await web.TCPSite(runner, host or None, port).start()
-        except OSError as error:
-            raise UsageError(f"cannot listen on {address}: {error.strerror}") from None
-        yield
+        async with listening(endpoints.application(), address, auto_decompress=False):
+            yield
     finally:
-        await runner.cleanup()
         pool.shutdown(wait=False, cancel_futures=True)
 
 

@@ -103,7 +103,7 @@ class Operator:
     ) -> None:
         self._now = now
         self._api, self._connection = api, connection
-        self._settings, self._options = settings, options
+        self._options = options
         self._namespace = settings.controller_namespace
         self._leading = self._started = False
         self._pulse = Pulse(time.monotonic)

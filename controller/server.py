@@ -30,12 +30,30 @@ async def serving(
     Raises:
         UsageError: nobody can listen there.
     """
-    host, port = parse_address(address)
     app = web.Application()
     app.router.add_get("/healthz", _check(alive))
     app.router.add_get("/readyz", _check(ready))
     app.router.add_get("/metrics", _metrics(metrics))
-    runner = web.AppRunner(app, access_log=None)
+    async with listening(app, address):
+        yield
+
+
+@asynccontextmanager
+async def listening(
+    app: web.Application, address: str, *, auto_decompress: bool = True
+) -> AsyncIterator[None]:
+    """Have an application answer for the length of a block.
+
+    Args:
+        app: what answers.
+        address: `HOST:PORT`; without a host on all addresses.
+        auto_decompress: whether compressed bodies are unpacked before the application sees them.
+
+    Raises:
+        UsageError: nobody can listen there.
+    """
+    host, port = parse_address(address)
+    runner = web.AppRunner(app, access_log=None, auto_decompress=auto_decompress)
     await runner.setup()
     try:
         try:
