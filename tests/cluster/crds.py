@@ -42,7 +42,7 @@ Object = dict[str, Any]
 Place = tuple[str | int, ...]
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def sealer_crds(api_server: ApiServer) -> ApiServer:
     """Provide the API server with the CRDs established."""
     api_server.kubectl("apply", "--server-side", "-f", str(FOLDER))

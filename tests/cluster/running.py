@@ -1,7 +1,7 @@
 """Our controller as a process against the test API server, and SealedSecrets for it to open.
 
 It runs as its own service account with the rights that `sealer install` gives it. All tests of a
-session share its namespace and keys; they keep apart by the namespaces of their objects.
+module share its namespace and keys; they keep apart by the namespaces of their objects.
 """
 
 from __future__ import annotations
@@ -358,7 +358,7 @@ def cluster_key(api: ApiServer) -> SealingKey:
     return eventually(newest, what="a published key")
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def installed_sealer(api_server: ApiServer) -> ApiServer:
     """Provide the API server with what `sealer install` prints applied."""
     apply_stream(api_server)

@@ -7,7 +7,7 @@ import os
 import subprocess
 import sys
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -18,7 +18,7 @@ from tests.cluster.installing import ROOT
 from tests.cluster.running import SECRETS, Namespace, cluster_key, newer_key_secret
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
 
 USER = "alice"
@@ -32,7 +32,16 @@ class Laptop:
     kubeconfig: Path
 
     def sealer(self, *arguments: str, code: int = 0) -> str:
-        """Run a command, check its exit code, and return what it prints."""
+        """Run a command, check its exit code, and return what it prints and says."""
+        done = self._run(arguments, code)
+        return done.stdout + done.stderr
+
+    def read(self, *arguments: str) -> list[dict[str, Any]]:
+        """Run a command that prints a JSON list, whatever it says beside that, and return it."""
+        listed: list[dict[str, Any]] = json.loads(self._run(arguments, 0).stdout)
+        return listed
+
+    def _run(self, arguments: Sequence[str], code: int) -> subprocess.CompletedProcess[str]:
         done = subprocess.run(
             [sys.executable, "-m", "sealer", *arguments],
             cwd=self.directory,
@@ -41,9 +50,8 @@ class Laptop:
             text=True,
             check=False,
         )
-        said = done.stdout + done.stderr
-        assert done.returncode == code, said
-        return said
+        assert done.returncode == code, done.stdout + done.stderr
+        return done
 
 
 @pytest.fixture
@@ -77,7 +85,7 @@ def newer(shop: Namespace) -> Iterator[UnsealingKey]:
 
 def test_an_ordinary_user_lists_and_pins_the_clusters_key(shop: Namespace, laptop: Laptop) -> None:
     public = cluster_key(shop.api)
-    listed = json.loads(laptop.sealer("keys", "list", "-o", "json"))
+    listed = laptop.read("keys", "list", "-o", "json")
     assert {"id": public.id, "role": "Cluster", "state": "Active"}.items() <= listed[0].items()
     assert public.to_pem() in laptop.sealer("keys", "fetch")
     assert "wrote .sealer" in laptop.sealer("keys", "fetch", "--pin", "--cluster", "prod")

@@ -221,6 +221,8 @@ def test_their_own_controller_reseals_too_and_the_template_stays(
         assert theirs.api.request("POST", place, service).status == 201
         port = int(original.url.rpartition(":")[2])
         put_port_behind(theirs.api, port, namespace=home, address="10.1.0.18")
+        first = rsa_keys.OLD.certificate().encode().strip()
+        eventually(lambda: original.certificate().strip() != first, what="a key of its own")
         where = ("--sealed-secrets-service", f"{home}/{SERVICE}")
         said = sealer("reseal", "--through-cluster", *where, "all.yaml", administrator=True)
     assert "1 object on the newest key" in said

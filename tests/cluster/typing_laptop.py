@@ -1,6 +1,6 @@
 """`sealer` as somebody types it on a laptop, with a kubeconfig; and clusters of its own for a test.
 
-Decisions about keys touch a whole cluster, so tests of them do not share the session's.
+Decisions about keys touch a whole cluster, so tests of them do not share the module's.
 """
 
 from __future__ import annotations

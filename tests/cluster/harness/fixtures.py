@@ -1,6 +1,8 @@
 """Pytest fixtures over the harness; a conftest.py imports those it wants.
 
-One API server serves a whole session: tests keep apart by namespaces with names of their own.
+One API server serves the tests of a module, which keep apart by namespaces with names of their own.
+Whatever a module leaves behind - definitions, keys, a controller's objects - no other one meets, so
+that a module says the same whichever ran before it.
 """
 
 from __future__ import annotations
@@ -54,14 +56,14 @@ def programs(find_program: ProgramFinder) -> Programs:
     )
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def api_server(tmp_path_factory: pytest.TempPathFactory, programs: Programs) -> Iterator[ApiServer]:
-    """Run one API server for all tests of the session."""
+    """Run one API server for all tests of a module."""
     with running_api_server(tmp_path_factory.mktemp("api-server"), programs) as server:
         yield server
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def kubernetes_controllers(
     api_server: ApiServer, find_program: ProgramFinder
 ) -> Iterator[ControllerManager]:
@@ -70,7 +72,7 @@ def kubernetes_controllers(
         yield manager
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def new_namespace(api_server: ApiServer) -> NamespaceFactory:
     """Make namespaces, each with a name of its own."""
     numbers = itertools.count(1)
