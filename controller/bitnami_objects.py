@@ -8,21 +8,17 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Sequence
-from datetime import datetime
+from collections.abc import Sequence
 from typing import Any
 
-from controller.announcing import Announcer, Subject
+from controller.announcing import Subject
 from controller.bitnami_engine import OBJECTS_PATH, BitnamiEngine
 from controller.bitnami_memory import BitnamiMemory
-from controller.cluster import Cluster
 from controller.live import Glimpse, glimpse
-from controller.liveness import Pulse
-from controller.metrics import Metrics
-from controller.settings import Settings
 from controller.status import READY, Key, Status
+from controller.surroundings import Surroundings
 from controller.watching import Watch
-from controller.workqueue import Backoff, WorkQueue
+from controller.workqueue import WorkQueue
 from sealer.crypto.bitnami import PrivateKey
 from sealer.errors import SealerError
 from sealer.manifests import bitnami
@@ -36,40 +32,35 @@ logger = logging.getLogger(__name__)
 class BitnamiObjects:
     """The objects, and how the parts that serve them hang together."""
 
-    def __init__(  # noqa: PLR0913 - it makes the parts that hang together
-        self,
-        *,
-        cluster: Cluster,
-        settings: Settings,
-        secrets: dict[Key, Glimpse],
-        backoff: Backoff,
-        pulse: Pulse,
-        metrics: Metrics,
-        announcer: Announcer,
-        now: Callable[[], datetime],
-    ) -> None:
-        self._pulse, self._metrics, self._announcer = pulse, metrics, announcer
+    def __init__(self, around: Surroundings, *, secrets: dict[Key, Glimpse]) -> None:
+        """Make it; nothing is asked of the API server yet.
+
+        Args:
+            around: the rest.
+            secrets: metadata of all Secrets, kept by a watch.
+        """
+        self._metrics, self._announcer = around.metrics, around.announcer
         self._memory = BitnamiMemory(
-            api=cluster.api, namespace=settings.controller_namespace, wrote=cluster.wrote
+            api=around.api, namespace=around.namespace, wrote=around.metrics.wrote
         )
-        self.queue = WorkQueue[Key](self._converge, backoff=backoff)
+        self.queue = WorkQueue[Key](self._converge, backoff=around.backoff)
         self.engine = BitnamiEngine(
-            cluster=cluster,
-            settings=settings,
+            cluster=around.cluster,
+            settings=around.settings,
             secrets=secrets,
             enqueue=self.queue.add,
             listener=self,
-            now=now,
+            now=around.now,
             memory=self._memory,
         )
         self._watch = Watch(
             name=WATCH,
-            api=cluster.api,
+            api=around.api,
             path=OBJECTS_PATH,
             read=glimpse,
             shown=self.engine.see,
             changed=self._changed,
-            pulse=pulse,
+            pulse=around.pulse,
             optional=True,
         )
 

@@ -8,19 +8,15 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from controller import bitnami_endpoints
-from controller.announcing import Announcer
-from controller.apiserver import ApiServer
 from controller.bitnami_answers import Keys
 from controller.bitnami_keys import BitnamiKeys
 from controller.bitnami_objects import BitnamiObjects
 from controller.bitnami_renewal import BitnamiRenewal
 from controller.cluster import Cluster
 from controller.live import Glimpse
-from controller.liveness import Pulse
-from controller.metrics import Metrics
-from controller.settings import BitnamiSettings, ClusterSettings, Settings
+from controller.settings import BitnamiSettings
 from controller.status import Key
-from controller.workqueue import Backoff
+from controller.surroundings import Surroundings
 from sealer.errors import SealerError
 from sealer.keyring import HeldKey
 
@@ -95,54 +91,34 @@ class BitnamiServing:
         )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class BitnamiSurroundings:
-    """What serving sealed-secrets needs of the rest.
+def serve(
+    settings: BitnamiSettings,
+    around: Surroundings,
+    *,
+    secrets: dict[Key, Glimpse],
+    native: Callable[[], HeldKey | None],
+) -> BitnamiServing:
+    """The parts, hung together; nothing runs yet.
 
-    Attributes:
+    Args:
+        settings: what is to be served, and how.
+        around: the rest.
         secrets: metadata of all Secrets, kept by a watch.
         native: the newest key of the cluster in our own format, if there is one.
-        complain: is told each key Secret that cannot be used, and its namespace.
-        now: the time, UTC.
     """
-
-    api: ApiServer
-    cluster: Cluster
-    settings: Settings
-    options: ClusterSettings
-    secrets: dict[Key, Glimpse]
-    metrics: Metrics
-    announcer: Announcer
-    pulse: Pulse
-    native: Callable[[], HeldKey | None]
-    complain: Callable[..., None]
-    now: Callable[[], datetime]
-
-
-def serve(settings: BitnamiSettings, around: BitnamiSurroundings) -> BitnamiServing:
-    """The parts, hung together; nothing runs yet."""
     keys = BitnamiKeys(
         api=around.api,
-        namespace=settings.key_namespace or around.settings.controller_namespace,
+        namespace=settings.key_namespace or around.namespace,
         pulse=around.pulse,
         changed=lambda: objects.use(keys.keyring.keys),
-        complain=lambda problem: around.complain(problem, namespace=keys.namespace),
+        complain=lambda found: around.complain(Key(keys.namespace, found.name), found.error),
     )
-    objects = BitnamiObjects(
-        cluster=around.cluster,
-        settings=around.settings,
-        secrets=around.secrets,
-        backoff=Backoff(cap=around.options.retry_max),
-        pulse=around.pulse,
-        metrics=around.metrics,
-        announcer=around.announcer,
-        now=around.now,
-    )
+    objects = BitnamiObjects(around, secrets=secrets)
     return BitnamiServing(
         keys=keys,
         objects=objects,
         cluster=around.cluster,
         settings=settings,
-        native=around.native,
+        native=native,
         now=around.now,
     )

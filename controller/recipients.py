@@ -59,7 +59,7 @@ class Recipients:
 
     def __post_init__(self) -> None:
         self._watch = Watch(
-            name="namespaces",
+            name="labels of namespaces",
             api=self.api,
             path="/api/v1/namespaces",
             metadata_only=True,

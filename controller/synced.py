@@ -10,15 +10,14 @@ import asyncio
 from collections.abc import Callable
 from typing import Any
 
-from controller.announcing import Announcer
-from controller.cluster import Cluster
 from controller.pull_secrets import PullSecrets
 from controller.status import Key
+from controller.surroundings import Surroundings
 from controller.sync_targets import SyncTargets
 from controller.syncing import Target
 from controller.watches import Watches
 from controller.watching import Watch
-from controller.workqueue import Backoff, WorkQueue
+from controller.workqueue import WorkQueue
 
 _PASSES = 4
 """SharedSecrets that are worked on at a time, each with its values in memory."""
@@ -32,52 +31,40 @@ class Synced:
         watches: are to be run before anything else.
     """
 
-    def __init__(  # noqa: PLR0913 - it is told of all that it needs
+    def __init__(
         self,
+        around: Surroundings,
         *,
-        cluster: Cluster,
-        announcer: Announcer,
-        watches: Watches,
-        backoff: Backoff,
-        parallel: int,
-        own_namespace: str,
         is_there: Callable[[Key], bool],
         look_again: Callable[[Key], None],
     ) -> None:
         """Make it; nothing is asked of the API server yet.
 
         Args:
-            cluster: where to write.
-            announcer: sends Events.
-            watches: makes watches.
-            backoff: how much later what failed is tried again.
-            parallel: requests in flight.
-            own_namespace: the controller's.
+            around: the rest.
             is_there: whether a SharedSecret was seen.
             look_again: is called with SharedSecrets whose targets stand otherwise now.
         """
-        self._parallel = parallel
-        self._passes = WorkQueue[Key](self._pass, backoff=backoff)
-        self._pulling = WorkQueue[Key](self._pull, backoff=backoff)
+        self._parallel = around.options.workers
+        self._passes = WorkQueue[Key](self._pass, backoff=around.backoff)
+        self._pulling = WorkQueue[Key](self._pull, backoff=around.backoff)
         self.targets = SyncTargets(
-            cluster=cluster,
-            announcer=announcer,
+            cluster=around.cluster,
+            announcer=around.announcer,
             queue=self._passes,
-            own_namespace=own_namespace,
+            own_namespace=around.namespace,
             is_there=is_there,
             look_again=look_again,
             written=self._target_written,
-            parallel=parallel,
+            parallel=self._parallel,
         )
-        index, owners = self.targets.index, self.targets.owners
         self._pulls = PullSecrets(
-            cluster=cluster, announcer=announcer, index=index, enqueue=self._pulling.add
+            cluster=around.cluster,
+            announcer=around.announcer,
+            index=self.targets.index,
+            enqueue=self._pulling.add,
         )
-        self.watches: list[Watch[Any]] = [
-            *watches.targets(index, self.targets.digest, self._target_changed),
-            watches.namespaces(owners, self.targets.namespace_changed),
-            watches.accounts(self._pulls.accounts, self._pulls.account_changed),
-        ]
+        self.watches = self._watch(around.watches)
 
     async def run(self) -> None:
         """Work until cancelled."""
@@ -89,6 +76,14 @@ class Synced:
         """Look at everything without a cause."""
         self.targets.look_at_all_again()
         self._pulls.look_at_all_again()
+
+    def _watch(self, watches: Watches) -> list[Watch[Any]]:
+        targets, pulls = self.targets, self._pulls
+        return [
+            *watches.targets(targets.index, targets.digest, self._target_changed),
+            watches.namespaces(targets.owners, targets.namespace_changed),
+            watches.accounts(pulls.accounts, pulls.account_changed),
+        ]
 
     def _target_changed(self, key: Key, old: Target | None, new: Target | None) -> None:
         self.targets.target_changed(key, old, new)

@@ -8,55 +8,25 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
-from datetime import datetime
-from urllib.parse import quote
+from collections.abc import Iterator
+from dataclasses import replace
 
-from controller.announcing import Announcer
-from controller.apiserver import ApiServer
 from controller.auditing import Auditor
-from controller.cluster import Cluster
-from controller.kept_keys import KeptCopy, KeptKey, read_kept_copy, read_kept_key
+from controller.kept_keys import KeptCopy, KeptKey
 from controller.key_life import KeyLife
 from controller.keys import ClusterKeys, Objects
-from controller.liveness import Pulse
-from controller.metrics import KeyNumbers, Metrics
+from controller.metrics import KeyNumbers
 from controller.renewal import Rules, lacks_first, next_due
-from controller.settings import ClusterSettings
 from controller.status import Key
-from controller.watching import Watch
-from controller.workqueue import Backoff, WorkQueue
-from sealer.backup_copy import LABEL
+from controller.surroundings import Surroundings
+from controller.workqueue import WorkQueue
 from sealer.errors import SealerError
-from sealer.key_secrets import KEY_LABEL, KeyProblem
+from sealer.key_secrets import KeyProblem
 
 _KEYS = "keys"
 """The one thing in the queue of the keys' life."""
 
 logger = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Surroundings:
-    """What the keys need of the rest.
-
-    Attributes:
-        namespace: the controller's own.
-        complain: is told each key Secret that cannot be used.
-        now: the time, UTC.
-    """
-
-    api: ApiServer
-    cluster: Cluster
-    objects: Objects
-    metrics: Metrics
-    announcer: Announcer
-    pulse: Pulse
-    namespace: str
-    options: ClusterSettings
-    complain: Callable[[KeyProblem], None]
-    now: Callable[[], datetime]
 
 
 class Tending:
@@ -68,13 +38,17 @@ class Tending:
         watches: what has to be watched for it; `keys.read` once they are synced.
     """
 
-    def __init__(self, around: Surroundings) -> None:
-        self._around = around
+    def __init__(self, around: Surroundings, *, objects: Objects) -> None:
+        """Make it; nothing is asked of the API server yet.
+
+        Args:
+            around: the rest.
+            objects: what is opened with the keys.
+        """
+        self._around, options = around, around.options
         self._alarm: asyncio.TimerHandle | None = None
-        backoff = Backoff(cap=around.options.retry_max)
-        self._publishing = WorkQueue[str](self._publish, backoff=backoff)
-        self._living = WorkQueue[str](self._live, backoff=backoff)
-        options = around.options
+        self._publishing = WorkQueue[str](self._publish, backoff=around.backoff)
+        self._living = WorkQueue[str](self._live, backoff=around.backoff)
         rules = Rules(policy=options.key_policy, make_first=options.make_first_key)
         secrets: dict[Key, KeptKey | KeyProblem] = {}
         copies: dict[Key, KeptCopy] = {}
@@ -82,9 +56,9 @@ class Tending:
             cluster=around.cluster,
             secrets=secrets,
             copies=copies,
-            objects=around.objects,
+            objects=objects,
             opening=lambda key: replace(key, unwrapper=around.metrics.counting(key)),
-            complain=around.complain,
+            complain=self._complain,
             enqueue=self._publishing.add,
             changed=lambda: self._living.add(_KEYS),
             auditor=Auditor(announcer=around.announcer),
@@ -100,7 +74,10 @@ class Tending:
             wrote=around.metrics.wrote,
             glance=self.keys.seen,
         )
-        self.watches = (self._watch_keys(secrets), self._watch_copies(copies))
+        self.watches = (
+            around.watches.unsealing_keys(around.namespace, secrets, self._read_again),
+            around.watches.backup_copies(around.namespace, copies, self._read_again),
+        )
 
     async def live(self) -> None:
         """Do what is next in the life of the keys, whenever it is time, until cancelled."""
@@ -149,34 +126,9 @@ class Tending:
             self._alarm.cancel()
         self._alarm = asyncio.get_running_loop().call_later(wait, self._living.add, _KEYS)
 
-    def _watch_keys(self, found: dict[Key, KeptKey | KeyProblem]) -> Watch[KeptKey | KeyProblem]:
-        return Watch(
-            name="unsealing keys",
-            api=self._around.api,
-            path=self._path,
-            labels=f"{KEY_LABEL}=true",
-            read=read_kept_key,
-            changed=self._read_again,
-            pulse=self._around.pulse,
-            cache=found,
-        )
-
-    def _watch_copies(self, found: dict[Key, KeptCopy]) -> Watch[KeptCopy]:
-        return Watch(
-            name="backup copies",
-            api=self._around.api,
-            path=self._path,
-            labels=f"{LABEL}=true",
-            read=read_kept_copy,
-            changed=self._read_again,
-            pulse=self._around.pulse,
-            cache=found,
-        )
+    def _complain(self, problem: KeyProblem) -> None:
+        self._around.complain(Key(self._around.namespace, problem.name), problem.error)
 
     def _read_again(self, *_: object) -> None:
         if all(watch.synced.is_set() for watch in self.watches):
             self.keys.read()
-
-    @property
-    def _path(self) -> str:
-        return f"/api/v1/namespaces/{quote(self._around.namespace)}/secrets"

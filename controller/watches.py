@@ -8,9 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TypeVar
+from urllib.parse import quote
 
 from controller.access import ACCESS_LABEL, RBAC_GROUP, Granted, read_granted
-from controller.apiserver import ApiServer
+from controller.apiserver import ApiServer, Object
+from controller.kept_keys import KeptCopy, KeptKey, read_kept_copy, read_kept_key
 from controller.live import Glimpse, glimpse
 from controller.liveness import Pulse
 from controller.owners import read_annotation
@@ -20,6 +23,10 @@ from controller.syncing import NAME_LABEL, SYNCED_LABEL, Digest, Target, read_ta
 from controller.target_index import TargetIndex
 from controller.targets import TARGET_LABEL
 from controller.watching import Watch
+from sealer.backup_copy import LABEL as COPY_LABEL
+from sealer.key_secrets import KEY_LABEL, KeyProblem
+
+T = TypeVar("T")
 
 _PAGE_TARGETS = 50
 """Secrets with their values that are listed at a time: each may hold 1 MiB."""
@@ -101,7 +108,7 @@ class Watches:
     ) -> Watch[str]:
         """Who owns namespaces."""
         return Watch(
-            name="namespaces",
+            name="owners of namespaces",
             api=self.api,
             path="/api/v1/namespaces",
             metadata_only=True,
@@ -124,6 +131,41 @@ class Watches:
             labels=f"{PULLS_LABEL}=true",
             metadata_only=True,
             read=read_account,
+            changed=changed,
+            pulse=self.pulse,
+            cache=found,
+        )
+
+    def unsealing_keys(
+        self,
+        namespace: str,
+        found: dict[Key, KeptKey | KeyProblem],
+        changed: Callable[..., None],
+    ) -> Watch[KeptKey | KeyProblem]:
+        """The key Secrets of the cluster."""
+        return self._kept("unsealing keys", namespace, KEY_LABEL, read_kept_key, found, changed)
+
+    def backup_copies(
+        self, namespace: str, found: dict[Key, KeptCopy], changed: Callable[..., None]
+    ) -> Watch[KeptCopy]:
+        """The backup copies beside them."""
+        return self._kept("backup copies", namespace, COPY_LABEL, read_kept_copy, found, changed)
+
+    def _kept(  # noqa: PLR0913, PLR0917 - what the two above do not share
+        self,
+        name: str,
+        namespace: str,
+        label: str,
+        read: Callable[[Object], T],
+        found: dict[Key, T],
+        changed: Callable[..., None],
+    ) -> Watch[T]:
+        return Watch(
+            name=name,
+            api=self.api,
+            path=f"/api/v1/namespaces/{quote(namespace)}/secrets",
+            labels=f"{label}=true",
+            read=read,
             changed=changed,
             pulse=self.pulse,
             cache=found,
