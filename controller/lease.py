@@ -57,6 +57,7 @@ class Lease:
     holder: str = ""
     _seen: Object = field(default_factory=dict)
     _seen_at: float = 0.0
+    _renewed: float = 0.0
 
     @classmethod
     def of_controller(cls, api: ApiServer, *, namespace: str, duration: float) -> Lease:
@@ -85,11 +86,11 @@ class Lease:
         while True:
             before = self.holder
             try:
-                if await self._try():
+                if await self._try() and self._left() > 0:
                     return
             except SealerError as error:
                 logger.warning("lease: %s", error)
-            if self.holder and self.holder != before:
+            if self.holder not in ("", before, self.identity):
                 logger.info("waiting: %s is at work", self.holder)
             await asyncio.sleep(self.duration * _RETRY)
 
@@ -99,20 +100,17 @@ class Lease:
         Raises:
             LeadershipLost: it was not renewed in time, or somebody else holds it.
         """
-        renewed = self.clock()
         while True:
             await asyncio.sleep(self.duration * _RETRY)
-            left = renewed + self.duration * _RENEW_DEADLINE - self.clock()
             try:
-                async with asyncio.timeout(max(left, 0)):
-                    if await self._try():
-                        renewed = self.clock()
+                async with asyncio.timeout(max(self._left(), 0)):
+                    await self._try()
             except (SealerError, TimeoutError) as error:
                 why = error if isinstance(error, SealerError) else "no answer in time"
                 logger.warning("lease: not renewed: %s", why)
             if not self.held:
                 raise LeadershipLost(f"{self.holder or 'nobody'} holds the lease now")
-            if self.clock() - renewed >= self.duration * _RENEW_DEADLINE:
+            if self._left() <= 0:
                 raise LeadershipLost("the lease could not be renewed in time")
 
     async def release(self) -> None:
@@ -127,7 +125,19 @@ class Lease:
             logger.warning("lease: not released: %s", error)
         self.holder = ""
 
+    def _left(self) -> float:
+        """Seconds within which it must be renewed."""
+        return self._renewed + self.duration * _RENEW_DEADLINE - self.clock()
+
     async def _try(self) -> bool:
+        # From before it is asked for: others count from the write, however late its answer comes.
+        asked = self.clock()
+        taken = await self._take()
+        if taken:
+            self._renewed = asked
+        return taken
+
+    async def _take(self) -> bool:
         live = await self._get()
         if live is None:
             return await self._create()

@@ -24,6 +24,8 @@ class _Leases(ApiServer):
         self.down = False
         self.hangs = False
         self.forbidden = False
+        self.slow = 0.0
+        self.written = 0.0
 
     async def request(self, method: str, path: str, body: object = None, **_: object) -> Answer:
         del path  # there is one Lease
@@ -42,10 +44,11 @@ class _Leases(ApiServer):
         if method == "PUT" and body["metadata"]["resourceVersion"] != str(self.version):
             return Answer(409, {})
         self.write(body["spec"])
+        await asyncio.sleep(self.slow)
         return Answer(200, self.lease)
 
     def write(self, spec: Mapping[str, Any]) -> None:
-        self.version += 1
+        self.version, self.written = self.version + 1, clock()
         self.lease = {"metadata": {"resourceVersion": str(self.version)}, "spec": dict(spec)}
 
     @property
@@ -160,7 +163,37 @@ def test_leader_that_cannot_renew_stops_before_another_may_begin(fault: str) -> 
             await lease.keep()
         return clock() - began
 
-    assert 10 <= run(scenario()) < 15
+    assert 9.9 < run(scenario()) < 15
+
+
+def test_lease_counts_from_the_write_and_not_from_an_answer_that_came_late() -> None:
+    async def scenario() -> float:
+        api = _Leases()
+        lease = _lease(api, "one")
+        await lease.acquire()
+        api.slow = 7
+        keeping = asyncio.create_task(lease.keep())
+        await asyncio.sleep(3)
+        api.hangs = True  # after the write, of which the answer is on its way
+        with pytest.raises(LeadershipLost):
+            await keeping
+        return clock() - api.written
+
+    assert run(scenario()) < 15
+
+
+def test_lease_that_ran_out_before_the_answer_came_is_asked_for_once_more() -> None:
+    async def scenario() -> float:
+        api = _Leases()
+        api.slow = 20
+        lease = _lease(api, "one")
+        acquiring = asyncio.create_task(lease.acquire())
+        await asyncio.sleep(1)
+        api.slow = 0
+        await acquiring
+        return clock() - api.written
+
+    assert run(scenario()) < 1
 
 
 def test_short_outage_does_not_cost_the_lease() -> None:
