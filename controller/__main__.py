@@ -22,6 +22,7 @@ from controller.settings import (
 )
 from sealer.crypto.scope import Scope
 from sealer.errors import SealerError
+from sealer.wording import printable
 
 if TYPE_CHECKING:
     from datetime import timedelta
@@ -272,8 +273,8 @@ def _embedded(
     from controller.embedded import Embedded, Voice  # noqa: PLC0415 - a cluster needs no Git
 
     voice = Voice(
-        tell=lambda text: click.echo(_printable(text)),
-        note=lambda text: click.echo(_printable(text), err=True),
+        tell=lambda text: click.echo(printable(text)),
+        note=lambda text: click.echo(printable(text), err=True),
         complain=_complain,
     )
     operator = Embedded(
@@ -307,17 +308,9 @@ def _signalled(interval: float) -> Callable[[], bool]:
 
 
 def _complain(error: SealerError) -> None:
-    click.echo(f"error: {_printable(str(error))}", err=True)
+    click.echo(f"error: {printable(str(error))}", err=True)
     if error.hint:
-        click.echo(f"hint: {_printable(error.hint)}", err=True)
-
-
-def _printable(text: str) -> str:
-    """Names of files come from Git, and must not move the cursor of a terminal."""
-    return "".join(
-        character if character.isprintable() else character.encode("unicode_escape").decode()
-        for character in text
-    )
+        click.echo(f"hint: {printable(error.hint)}", err=True)
 
 
 if __name__ == "__main__":

@@ -26,6 +26,7 @@ from sealer.errors import CannotOpen, Refused, SealerError
 from sealer.manifests import bitnami, go_templates, validation
 from sealer.manifests.bitnami import BitnamiSealedSecret
 from sealer.manifests.models import Template
+from sealer.wording import count
 
 _KEYS_HINT = (
     "seal it for where it is, with the certificate of this cluster, or restore the key: "
@@ -172,8 +173,7 @@ def _opened(observed: Observed, opened: BitnamiOpened, *, now: datetime) -> Stat
     status = observed.status
     if status.is_ready and status.observed_generation == observed.generation:
         return status  # that of their controller says the same in other words
-    items = len(opened.secret.data)
-    message = f"{items} item{'' if items == 1 else 's'}"
+    message = count(len(opened.secret.data), "item")
     return says.opened(status, generation=observed.generation, message=message, now=now)
 
 

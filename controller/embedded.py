@@ -25,6 +25,7 @@ from sealer.errors import SealerError, Unavailable, UsageError
 from sealer.git.worktree import Worktree
 from sealer.keyring import Keyring
 from sealer.pinned_keys import short_id
+from sealer.wording import count
 
 _SHORT_COMMIT = 7
 
@@ -280,14 +281,14 @@ class Embedded:
     def _summary(self, memory: Memory) -> str:
         total = len(memory.objects)
         open_ = sum(item.status.is_ready for item in memory.objects.values())
-        says = f"{_count(total, 'SealedSecret')}, "
+        says = f"{count(total, 'SealedSecret')}, "
         says += "all open" if open_ == total else f"{open_} open, {total - open_} not"
         if exposed := sum(item.status.is_exposed for item in memory.objects.values()):
             says += f", {exposed} exposed by a revoked key"
         if not total:
             says = "no SealedSecret"
         if memory.problems:
-            says += f", {_count(len(memory.problems), 'problem')} with files"
+            says += f", {count(len(memory.problems), 'problem')} with files"
         where = "" if memory.all_well and not exposed else f"; see {self._memory.path}"
         return f"commit {memory.commit[:_SHORT_COMMIT]}: {says}{where}"
 
@@ -323,7 +324,3 @@ def _advice(error: SealerError) -> str:
     where = [error.obj, f"key {error.key}" if error.key else ""]
     text = ": ".join([part for part in where if part] + [error.message])
     return f"{text}; {error.hint}" if error.hint else text
-
-
-def _count(number: int, what: str) -> str:
-    return f"{number} {what}" if number == 1 else f"{number} {what}s"

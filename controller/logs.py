@@ -14,6 +14,8 @@ import traceback
 from datetime import UTC, datetime
 from enum import StrEnum
 
+from sealer.wording import printable
+
 _FIELDS = ("object", "reason", "keys")
 """Fields that a line may carry (`extra=`)."""
 AUDIT = "sealer.audit"
@@ -52,7 +54,7 @@ class _Text(logging.Formatter):
             _time(record),
             record.levelname,
             f"{about}:" if about else f"{record.name}:",
-            record.getMessage(),
+            printable(record.getMessage()),  # a name with a newline in it makes no second line
             f"(key {', '.join(keys)})" if keys else "",
             _audited(record),
         ]

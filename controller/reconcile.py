@@ -42,6 +42,7 @@ from sealer.manifests.models import (
     SharedSecret,
 )
 from sealer.opening import Opened, produce_shared, unseal
+from sealer.wording import count
 
 KIND = "SealedSecret"
 
@@ -302,5 +303,4 @@ def _wants(observed: Observed, sealed: SealedSecret) -> tuple[Ref, ...]:
 
 
 def _describe(opened: Opened) -> str:
-    items = len(opened.secret.data)
-    return f"{items} item{'' if items == 1 else 's'}"
+    return count(len(opened.secret.data), "item")

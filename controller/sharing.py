@@ -17,6 +17,7 @@ from controller.holding import Held
 from controller.status import READY, STALLED, Condition, conditions_since, said
 from sealer.errors import SealerError
 from sealer.manifests.models import API_VERSION, Manifest
+from sealer.wording import count
 
 MAX_ACCESS: Final = 256
 """Readers that a status lists, as schemas/crds bounds them: for people to look at."""
@@ -106,11 +107,10 @@ def _verdict(shared: Shared, before: Object) -> tuple[bool, str, str]:
 
 
 def _of_values(held: Held, before: Object, *, from_git: bool) -> tuple[bool, str, str]:
-    count = len(held.keys)
-    items = f"{count} item{'' if count == 1 else 's'} in {held.ref}"
+    items = f"{count(len(held.keys), 'item')} in {held.ref}"
     if from_git:
         return True, "Opened", f"{items}, from the SealedSecret of its name: change them in Git"
-    if count:
+    if held.keys:
         return True, "Held", items
     if _lost(held, before):
         gone = f"{held.ref} was deleted and its values with it; it was made anew, empty"

@@ -20,6 +20,7 @@ from sealer.comparison import (
     ReaderDifference,
 )
 from sealer.pinned_keys import short_id
+from sealer.wording import count, printable
 
 MAX_COMMENT = 60_000
 """Characters of a comment. GitHub takes 65,536; other services take more."""
@@ -43,13 +44,13 @@ def rows(comparison: Comparison) -> list[Row]:
 
 def to_text(comparison: Comparison) -> str:
     """The rows in columns, then what could not be read."""
-    table = [(_printable(a), b, _printable(c)) for a, b, c in rows(comparison)]
+    table = [(printable(a), b, printable(c)) for a, b, c in rows(comparison)]
     widths = [max((len(row[at]) for row in table), default=0) for at in (0, 1)]
     lines = [
         f"{name.ljust(widths[0])}   {what.ljust(widths[1])}   {details}".rstrip()
         for name, what, details in table
     ]
-    lines += [_printable(line) for line in _problems(comparison)]
+    lines += [printable(line) for line in _problems(comparison)]
     return "".join(f"{line}\n" for line in lines or [_NO_DIFFERENCE])
 
 
@@ -69,7 +70,7 @@ def to_markdown(comparison: Comparison, *, limit: int = MAX_COMMENT) -> str:
     lines += ["\n", *problems] if problems else []
     if resealed:
         names = (f"- {_code(_resealed_line(found))}\n" for found in resealed)
-        title = f"\n<details><summary>{_count(len(resealed), 'object')} only resealed</summary>\n\n"
+        title = f"\n<details><summary>{count(len(resealed), 'object')} only resealed</summary>\n\n"
         lines += [title, *names, "\n</details>\n"]
     return _cut(lines, limit, closing="\n</details>\n" if resealed else "")
 
@@ -94,7 +95,7 @@ def summary(comparison: Comparison) -> str:
         counts["resealed" if found.is_resealed_only else found.change] += 1
     parts = [f"{number} {word}" for word, number in counts.items() if number]
     readers = sum(bool(found.readers) for found in comparison.objects)
-    parts += [f"readers of {_count(readers, 'object')} change"] if readers else []
+    parts += [f"readers of {count(readers, 'object')} change"] if readers else []
     return ", ".join(parts)
 
 
@@ -199,16 +200,9 @@ def _code(text: str) -> str:
     # mentions inside of <code>; so what is not plain is written as a reference there.
     safe = "".join(
         character if character in _PLAIN else f"&#{ord(character)};"
-        for character in _printable(text)
+        for character in printable(text)
     )
     return f"<code>{safe}</code>"
-
-
-def _printable(text: str) -> str:
-    return "".join(
-        character if character.isprintable() else character.encode("unicode_escape").decode()
-        for character in text
-    )
 
 
 def _cut(lines: list[str], limit: int, *, closing: str) -> str:
@@ -267,7 +261,3 @@ def _item(item: ItemDifference) -> dict[str, object]:
         "keysAdded": list(item.keys_added),
         "keysRemoved": list(item.keys_removed),
     }
-
-
-def _count(number: int, what: str) -> str:
-    return f"{number} {what}" if number == 1 else f"{number} {what}s"

@@ -19,13 +19,14 @@ from sealer.cli.inputs import read_bytes, read_text
 from sealer.cli.key_files import read_private_keys
 from sealer.cli.key_places import Whereabouts
 from sealer.cli.options import FILE, Decorator, Function
-from sealer.cli.output import Terminal, count
+from sealer.cli.output import Terminal
 from sealer.cli.passphrases import read_passphrase, read_words
 from sealer.errors import InvalidBackup, InvalidManifest, SealerError, UsageError
 from sealer.manifests.times import format_time
 from sealer.pinned_keys import short_id
 from sealer.sealed_backup import SealedBackup
 from sealer.sources import Source
+from sealer.wording import count
 
 if TYPE_CHECKING:
     from sealer.bitnami_backup import SavedKey

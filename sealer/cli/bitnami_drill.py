@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING
 
 from sealer.cli.bitnami_key_places import read_key_secrets
 from sealer.cli.live_objects import PLACE
-from sealer.cli.output import Terminal, count
+from sealer.cli.output import Terminal
 from sealer.errors import SealerError
 from sealer.manifests.bitnami import BitnamiSealedSecret
 from sealer.sources import Found
+from sealer.wording import count
 
 if TYPE_CHECKING:
     from sealer.apiserver import ApiServer

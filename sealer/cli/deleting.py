@@ -15,7 +15,7 @@ from sealer import lifecycle
 from sealer.cli.deciding import tell
 from sealer.cli.inputs import read_inputs
 from sealer.cli.key_acts import Deed, announce
-from sealer.cli.output import Terminal, count
+from sealer.cli.output import Terminal
 from sealer.crypto.keys import KEY_ID
 from sealer.errors import ClusterError, Refused, UsageError
 from sealer.key_place import KeyPlace
@@ -27,6 +27,7 @@ from sealer.live_usage import objects_needing
 from sealer.manifests.models import qualified
 from sealer.pinned_keys import short_id
 from sealer.published_keys import Role
+from sealer.wording import count
 
 if TYPE_CHECKING:
     from sealer.cluster_keys import ClusterKeyring

@@ -15,12 +15,13 @@ from sealer.cli.commits import CommitWish, Deed, PlannedCommit
 from sealer.cli.connecting import Wish
 from sealer.cli.editor import Draft
 from sealer.cli.manifest_files import SealedFile
-from sealer.cli.output import Terminal, is_terminal, printable
+from sealer.cli.output import Terminal, is_terminal
 from sealer.cli.recipients import Recipients, recipients_for, warn_of_fewer
 from sealer.edit_form import Form, header, with_error
 from sealer.editing import Alteration
 from sealer.errors import MalformedInput, Refused, SealerError, UsageError
 from sealer.opening import open_items
+from sealer.wording import printable
 
 _EXAMPLES = """\
 sealer edit apps/shop/db.yaml --commit

@@ -10,12 +10,13 @@ from typing import TYPE_CHECKING
 import click
 
 from sealer.cli import options
-from sealer.cli.output import Terminal, count
+from sealer.cli.output import Terminal
 from sealer.cli.repository import Repositories
 from sealer.errors import Refused, SealerError
 from sealer.exposure import Fate, KeyName, Moment, Version, marks, trace
 from sealer.exposure_text import HEADER, rows, summary, to_json, totals
 from sealer.gathering import Gathered, Placed, gather
+from sealer.wording import count
 
 if TYPE_CHECKING:
     from sealer.git.history import History

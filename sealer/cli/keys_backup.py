@@ -18,7 +18,7 @@ from sealer.cli.inputs import read_text
 from sealer.cli.key_acts import Deed, announce
 from sealer.cli.key_files import read_public
 from sealer.cli.key_places import Whereabouts, whereabouts
-from sealer.cli.output import Destination, Terminal, count, put_file, refuse_existing
+from sealer.cli.output import Destination, Terminal, put_file, refuse_existing
 from sealer.cli.passphrases import read_new_passphrase
 from sealer.errors import Refused, Unavailable, UsageError
 from sealer.key_place import KeyPlace
@@ -27,6 +27,7 @@ from sealer.keyring_directory import KeyringDirectory
 from sealer.pinned_keys import short_id
 from sealer.sealed_backup import seal_backup
 from sealer.shares import Split
+from sealer.wording import count
 
 if TYPE_CHECKING:
     from sealer.apiserver import ApiServer

@@ -20,12 +20,13 @@ from sealer.cli.deciding import (
 )
 from sealer.cli.deleting import delete_from_cluster, delete_from_directory
 from sealer.cli.key_places import Whereabouts, whereabouts
-from sealer.cli.output import Terminal, count
+from sealer.cli.output import Terminal
 from sealer.errors import UsageError
 from sealer.keyring import HeldKey, Keyring, KeyState
 from sealer.lifecycle import Change, Decision
 from sealer.live_usage import objects_sealed_to
 from sealer.pinned_keys import short_id
+from sealer.wording import count
 
 if TYPE_CHECKING:
     from sealer.apiserver import ApiServer

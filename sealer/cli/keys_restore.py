@@ -11,9 +11,10 @@ from sealer.cli import options
 from sealer.cli.backup_opening import OpenedBackup, Opening, backup_keys
 from sealer.cli.bitnami_key_places import key_namespace
 from sealer.cli.key_places import whereabouts
-from sealer.cli.output import Terminal, count
+from sealer.cli.output import Terminal
 from sealer.cli.restoring import restore_to_cluster, restore_to_directory
 from sealer.errors import UsageError
+from sealer.wording import count
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

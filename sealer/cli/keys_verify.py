@@ -17,10 +17,11 @@ from sealer.cli.bitnami_key_places import key_namespace
 from sealer.cli.inputs import read_inputs
 from sealer.cli.key_places import whereabouts
 from sealer.cli.live_objects import LiveObjects, ask_if_configured
-from sealer.cli.output import Terminal, count
+from sealer.cli.output import Terminal
 from sealer.gathering import Placed
 from sealer.manifests.times import format_time
 from sealer.sources import Found
+from sealer.wording import count
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -27,6 +27,7 @@ import click
 
 from sealer import files
 from sealer.errors import AlreadyExists, FileError, SealerError
+from sealer.wording import count, printable
 
 Row = Sequence[str]
 _Item = TypeVar("_Item")
@@ -211,19 +212,6 @@ def _write(raw: bytes) -> None:
 def is_terminal(stream: TextIO | None) -> bool:
     """Whether somebody sits at it; a stream is None where whoever started us has closed it."""
     return stream is not None and stream.isatty()
-
-
-def count(number: int, what: str) -> str:
-    """`1 file`, `2 files`."""
-    return f"{number} {what}" if number == 1 else f"{number} {what}s"
-
-
-def printable(text: str) -> str:
-    """Text with everything escaped that could move a cursor or hide something."""
-    return "".join(
-        character if character.isprintable() else character.encode("unicode_escape").decode()
-        for character in text
-    )
 
 
 def _marked(word: str, colour: str) -> str:

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from sealer.cli.connecting import Wish, connect
 from sealer.cli.key_files import read_sealing_keys
-from sealer.cli.output import Terminal, count
+from sealer.cli.output import Terminal
 from sealer.cli.pins import of_cluster
 from sealer.cli.repository import Place, Repositories, Repository
 from sealer.crypto.keys import SealingKey
@@ -22,6 +22,7 @@ from sealer.crypto.scope import Scope
 from sealer.errors import ClusterError, UsageError
 from sealer.manifests.models import SealedSecret
 from sealer.pinned_keys import short_id
+from sealer.wording import count
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

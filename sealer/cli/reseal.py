@@ -18,7 +18,7 @@ from sealer.cli.commits import CommitWish, Deed
 from sealer.cli.connecting import Wish
 from sealer.cli.inputs import read_inputs
 from sealer.cli.key_files import the_one_typed
-from sealer.cli.output import Terminal, count
+from sealer.cli.output import Terminal
 from sealer.cli.repository import Repositories
 from sealer.cli.reseal_commit import Sorted, sort_for_commit
 from sealer.cli.resealers import Outcome, Resealer, of_clusters, of_keyring, reseal
@@ -26,6 +26,7 @@ from sealer.errors import FileError, SealerError, UsageError
 from sealer.pinned_keys import short_id
 from sealer.resealing_text import Held
 from sealer.verification import finding_of
+from sealer.wording import count
 
 _EXAMPLES = """\
 sealer reseal

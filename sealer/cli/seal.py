@@ -17,7 +17,7 @@ from sealer.cli import commits, options
 from sealer.cli.commits import CommitWish, Deed, PlannedCommit
 from sealer.cli.connecting import Wish
 from sealer.cli.inputs import Input, read_bytes, read_inputs
-from sealer.cli.output import Destination, Terminal, count, put_file, refuse_existing
+from sealer.cli.output import Destination, Terminal, put_file, refuse_existing
 from sealer.cli.recipients import Recipients, recipients_for
 from sealer.cli.repository import Repositories
 from sealer.crypto.scope import Kind, Scope
@@ -33,6 +33,7 @@ from sealer.sealing_text import (
     seal_sources,
     stream_text,
 )
+from sealer.wording import count
 
 if TYPE_CHECKING:
     from sealer.bitnami_sealing import BitnamiOrder

@@ -16,10 +16,11 @@ from sealer import files
 from sealer.cli import commits
 from sealer.cli.commits import CommitWish, Deed, PlannedCommit
 from sealer.cli.inputs import Input, read_inputs
-from sealer.cli.output import Terminal, count
+from sealer.cli.output import Terminal
 from sealer.errors import ClusterError, SealerError, UsageError
 from sealer.sources import Source
 from sealer.verification import finding_of
+from sealer.wording import count
 
 _MENTION = "bitnami.com/v1alpha1"
 

@@ -13,11 +13,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sealer.cli.interruption import undisturbed
-from sealer.cli.output import Terminal, count
+from sealer.cli.output import Terminal
 from sealer.comparison import compare
 from sealer.comparison_text import rows
 from sealer.errors import SealerError
 from sealer.gathering import gather
+from sealer.wording import count
 
 if TYPE_CHECKING:
     from sealer.git.worktree import Worktree

@@ -18,7 +18,7 @@ from sealer.cli.inputs import Input, read_inputs
 from sealer.cli.key_files import read_public
 from sealer.cli.kustomizations import read_kustomizations
 from sealer.cli.live_checks import not_live, pins_out_of_date
-from sealer.cli.output import Terminal, count
+from sealer.cli.output import Terminal
 from sealer.cli.private_keys import PrivateKeys, read_keyring_or_files
 from sealer.cli.repository import Repositories, shown
 from sealer.errors import InvalidManifest, SealerError, UsageError
@@ -32,6 +32,7 @@ from sealer.verification import (
     finding_of,
     verify_source,
 )
+from sealer.wording import count
 
 _EXAMPLES = """\
 sealer verify

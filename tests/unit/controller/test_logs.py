@@ -91,3 +91,10 @@ def test_audit_line_is_one_line_whatever_people_wrote(capsys: Capsys) -> None:
     logging.getLogger(logs.AUDIT).info("Revoke", extra=_AUDIT)
     (line,) = capsys.readouterr().err.splitlines()
     assert line.endswith('{"user": "kim", "action": "Revoke", "reason": "a laptop\\nwas stolen"}')
+
+
+def test_text_line_is_one_line_whatever_it_names(capsys: Capsys) -> None:
+    logs.start(LogFormat.TEXT, "info")
+    logging.getLogger("controller.x").info("left out: %s", "kim\n2026 INFO forged: \x1b[2J")
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.endswith("left out: kim\\n2026 INFO forged: \\x1b[2J")

@@ -8,7 +8,7 @@ import sys
 import pytest
 
 from sealer.cli import output
-from sealer.cli.output import Terminal, count, printable, show_error
+from sealer.cli.output import Terminal, show_error
 from sealer.errors import SealerError
 
 
@@ -101,27 +101,6 @@ def test_results_are_written_byte_for_byte(capfdbinary: pytest.CaptureFixture[by
 def test_columns_are_as_wide_as_their_widest_cell(capsys: pytest.CaptureFixture[str]) -> None:
     Terminal(quiet=False).table(("KEY", "STATE"), [("3f9c…e21a", "Active"), ("a", "b")])
     assert capsys.readouterr().out == "KEY         STATE\n3f9c…e21a   Active\na           b\n"
-
-
-@pytest.mark.parametrize(
-    ("text", "shown"),
-    [
-        ("shop/db", "shop/db"),
-        ("a\x1b[2Jb", "a\\x1b[2Jb"),
-        ("\u202egpj", "\\u202egpj"),
-        ("ä…", "ä…"),
-    ],
-)
-def test_what_could_move_a_cursor_or_hide_text_is_escaped(text: str, shown: str) -> None:
-    assert printable(text) == shown
-
-
-def test_counts_agree_with_their_nouns() -> None:
-    assert (count(0, "file"), count(1, "file"), count(2, "file")) == (
-        "0 files",
-        "1 file",
-        "2 files",
-    )
 
 
 def test_waiting_is_shown_on_a_terminal_and_wiped(monkeypatch: pytest.MonkeyPatch) -> None:
