@@ -148,48 +148,81 @@ class _Gauges(Collector):
 
     def collect(self) -> Iterator[Metric]:
         now = self._snapshot()
-        objects = GaugeMetricFamily(
-            "sealer_objects",
-            "SealedSecrets by their Ready condition.",
-            labels=["ready", "reason"],
-        )
-        bitnami = GaugeMetricFamily(
-            "sealer_bitnami_objects",
-            "SealedSecrets of sealed-secrets by their Synced condition.",
-            labels=["synced", "reason"],
-        )
-        for family, counted in ((objects, now.objects), (bitnami, now.bitnami_objects)):
-            for (reason, ready), number in Count(counted).items():
-                family.add_metric([str(ready).lower(), reason], number)
-        keys = GaugeMetricFamily("sealer_keys", "Unsealing keys by state.", labels=["state"])
-        rsa_keys = GaugeMetricFamily(
+        yield from _of_conditions(now)
+        yield from _of_states(now)
+        yield from _of_keys(now.keys)
+        yield from _of_trouble(now)
+        for name, about, value in (
+            (
+                "sealer_objects_exposed",
+                "SealedSecrets with values that were sealed to a revoked key.",
+                now.exposed,
+            ),
+            ("sealer_sync_targets", "Secrets that ask to be synced.", now.targets),
+            ("sealer_key_problems", "Key Secrets that cannot be used.", now.key_problems),
+            ("sealer_queue_depth", "Objects whose turn has come.", now.depth),
+            ("sealer_retries", "Tries put off since the start.", now.retries),
+            ("sealer_leader", "1 on the replica that works.", int(now.leader)),
+        ):
+            yield GaugeMetricFamily(name, about, value=value)
+
+
+def _of_conditions(now: Snapshot) -> Iterator[GaugeMetricFamily]:
+    for family, counted in (
+        (
+            GaugeMetricFamily(
+                "sealer_objects",
+                "SealedSecrets by their Ready condition.",
+                labels=["ready", "reason"],
+            ),
+            now.objects,
+        ),
+        (
+            GaugeMetricFamily(
+                "sealer_bitnami_objects",
+                "SealedSecrets of sealed-secrets by their Synced condition.",
+                labels=["synced", "reason"],
+            ),
+            now.bitnami_objects,
+        ),
+    ):
+        for (reason, ready), number in Count(counted).items():
+            family.add_metric([str(ready).lower(), reason], number)
+        yield family
+
+
+def _of_states(now: Snapshot) -> Iterator[GaugeMetricFamily]:
+    yield _by_word(
+        GaugeMetricFamily("sealer_keys", "Unsealing keys by state.", labels=["state"]),
+        [key.state for key in now.keys],
+    )
+    yield _by_word(
+        GaugeMetricFamily(
             "sealer_bitnami_keys", "Keys of sealed-secrets by state.", labels=["state"]
-        )
-        states = [key.state for key in now.keys]
-        for family, found in ((keys, states), (rsa_keys, now.bitnami_keys)):
-            for state, number in Count(found).items():
-                family.add_metric([state], number)
-        cut_off = GaugeMetricFamily(
+        ),
+        now.bitnami_keys,
+    )
+
+
+def _of_trouble(now: Snapshot) -> Iterator[GaugeMetricFamily]:
+    yield _by_word(
+        GaugeMetricFamily(
             "sealer_watch_disconnected", "Watches that are cut off.", labels=["watch"]
-        )
-        for name in now.disconnected:
-            cut_off.add_metric([name], 1)
-        troubled = GaugeMetricFamily(
+        ),
+        now.disconnected,
+    )
+    yield _by_word(
+        GaugeMetricFamily(
             "sealer_sync_targets_troubled", "Those that are not synced, and why.", labels=["reason"]
-        )
-        for reason, number in Count(now.troubled).items():
-            troubled.add_metric([reason], number)
-        yield from (objects, bitnami, keys, rsa_keys, *_of_keys(now.keys), cut_off, troubled)
-        yield _gauge(
-            "sealer_objects_exposed",
-            "SealedSecrets with values that were sealed to a revoked key.",
-            now.exposed,
-        )
-        yield _gauge("sealer_sync_targets", "Secrets that ask to be synced.", now.targets)
-        yield _gauge("sealer_key_problems", "Key Secrets that cannot be used.", now.key_problems)
-        yield _gauge("sealer_queue_depth", "Objects whose turn has come.", now.depth)
-        yield _gauge("sealer_retries", "Tries put off since the start.", now.retries)
-        yield _gauge("sealer_leader", "1 on the replica that works.", int(now.leader))
+        ),
+        now.troubled,
+    )
+
+
+def _by_word(family: GaugeMetricFamily, words: Iterable[str]) -> GaugeMetricFamily:
+    for word, number in Count(words).items():
+        family.add_metric([word], number)
+    return family
 
 
 def _of_keys(keys: Iterable[KeyNumbers]) -> Iterator[GaugeMetricFamily]:
@@ -209,7 +242,3 @@ def _of_keys(keys: Iterable[KeyNumbers]) -> Iterator[GaugeMetricFamily]:
         ages.add_metric(labels, key.age)
         safe.add_metric(labels, int(key.backed_up))
     yield from (sealed, ages, safe)
-
-
-def _gauge(name: str, about: str, value: float) -> GaugeMetricFamily:
-    return GaugeMetricFamily(name, about, value=value)

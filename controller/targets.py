@@ -138,17 +138,15 @@ def secret_actions(secret: Secret, live: Live | None, owner: Owner) -> list[Acti
             taken over, or cannot be changed without deleting it.
     """
     ref = Ref(SECRET, secret.metadata.namespace, secret.metadata.name)
+    new = Create(ref=ref, manifest=secret_manifest(secret), owner=owner)
     if live is None or live.secret is None:
-        return [Create(ref=ref, manifest=secret_manifest(secret), owner=owner)]
+        return [new]
     if live.is_left_over(owner):
-        return [
-            Delete(ref=ref, uid=live.uid),
-            Create(ref=ref, manifest=secret_manifest(secret), owner=owner),
-        ]
+        return [Delete(ref=ref, uid=live.uid), new]
     owned = bool(owner.uid) and owner.uid in live.owners
     ours = owned or live.is_predecessors(owner)
-    patched = live.says(*_PATCH)
     takes_over = ours or live.says(*_MANAGED)
+    patched = live.says(*_PATCH)
     if not (takes_over or patched):
         raise NotOwned(
             f"{ref} exists and is not owned by this object",
@@ -156,26 +154,11 @@ def secret_actions(secret: Secret, live: Live | None, owner: Owner) -> list[Acti
         )
     desired = _merged(secret, live.secret, live, keep_data=patched)
     if _needs_new(live.secret, desired):
-        if not ours:
-            raise NotOwned(
-                f"{ref} is not owned by this object and has another type or is immutable",
-                hint="delete it, and it is made anew",
-            )
-        return [
-            Delete(ref=ref, uid=live.uid),
-            Create(ref=ref, manifest=secret_manifest(secret), owner=owner),
-        ]
+        return _made_anew(new, live, is_ours=ours)
     if desired == live.secret and (owned or not takes_over):
         return []
-    return [
-        Replace(
-            ref=ref,
-            manifest=_keeping(secret_manifest(desired), live),
-            owner=owner if takes_over else None,
-            uid=live.uid,
-            resource_version=live.resource_version,
-        )
-    ]
+    manifest = _keeping(secret_manifest(desired), live)
+    return [_replacing(live, manifest, owner if takes_over else None)]
 
 
 def shared_actions(shared: Shared, live: Live | None, owner: Owner) -> list[Action]:
@@ -208,15 +191,7 @@ def shared_actions(shared: Shared, live: Live | None, owner: Owner) -> list[Acti
     desired["metadata"] = merged.to_manifest()
     if desired == live.shared.to_manifest() and owned:
         return []
-    return [
-        Replace(
-            ref=ref,
-            manifest=_keeping(desired, live),
-            owner=owner,
-            uid=live.uid,
-            resource_version=live.resource_version,
-        )
-    ]
+    return [_replacing(live, _keeping(desired, live), owner)]
 
 
 def secret_manifest(secret: Secret) -> Manifest:
@@ -236,6 +211,25 @@ def owned_manifest(manifest: Manifest, owner: Owner | None) -> Manifest:
     ]
     references = [*others, owner.to_manifest()]
     return manifest | {"metadata": {**metadata, "ownerReferences": references}}
+
+
+def _made_anew(new: Create, live: Live, *, is_ours: bool) -> list[Action]:
+    if not is_ours:
+        raise NotOwned(
+            f"{live.ref} is not owned by this object and has another type or is immutable",
+            hint="delete it, and it is made anew",
+        )
+    return [Delete(ref=live.ref, uid=live.uid), new]
+
+
+def _replacing(live: Live, manifest: Manifest, owner: Owner | None) -> Replace:
+    return Replace(
+        ref=live.ref,
+        manifest=manifest,
+        owner=owner,
+        uid=live.uid,
+        resource_version=live.resource_version,
+    )
 
 
 def _keeping(manifest: Manifest, live: Live) -> Manifest:

@@ -16,6 +16,7 @@ from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
 CHECKOUT = HERE.parents[1]
+CONTROLLER = "python -m controller --source repo --target out --keyring keyring --once"
 WIDTH = 90
 COLOUR = sys.stdout.isatty() and "NO_COLOR" not in os.environ
 
@@ -65,10 +66,9 @@ def paint(style: str, text: str) -> str:
     return f"\033[{style}m{text}\033[0m" if COLOUR else text
 
 
-def tell(demo: Demo) -> None:
-    """The story, step by step."""
+def seal_and_open(demo: Demo) -> None:
+    """The first half: from a manifest through Git to what comes out."""
     shutil.copytree(HERE / "plaintext", demo.directory / "plaintext")
-    controller = "python -m controller --source repo --target out --keyring keyring --once"
     demo.step(
         "1. Make a key. Its public half may go anywhere, so into the repository.",
         "sealer keys init --keyring keyring",
@@ -86,14 +86,18 @@ def tell(demo: Demo) -> None:
         "git -C repo add . && git -C repo commit --quiet -m 'shop: database and newsletter'",
         "! git -C repo grep --quiet not-a-real",
     )
-    demo.step("4. On the other side, the controller opens what is committed.", controller)
+    demo.step("4. On the other side, the controller opens what is committed.", CONTROLLER)
+
+
+def change_and_renew(demo: Demo) -> None:
+    """The second half: a value, and then the key, is another one."""
     demo.step(
         "5. Change one value. That takes the public key only, and the other lines stay.",
         "printf not-a-real-password-2"
         " | sealer set --sealing-key repo/shop.pem repo/db.yaml --from-file password=-",
         "git -C repo diff --stat",
         "git -C repo commit --quiet -am 'shop: rotate the database password'",
-        controller,
+        CONTROLLER,
     )
     demo.step(
         "6. Renew the key, and reseal: the same ciphertexts, readable with the new key.",
@@ -102,7 +106,7 @@ def tell(demo: Demo) -> None:
         "sealer keys fetch --keyring keyring -w repo/shop.pem --force",
         "git -C repo diff --stat",
         "git -C repo commit --quiet -am 'Reseal to the newest key'",
-        f"{controller}  # the values are what they were: nothing is written",
+        f"{CONTROLLER}  # the values are what they were: nothing is written",
         "sealer keys list --keyring keyring",
     )
     demo.step("7. What came out, readable by its owner only.", "ls -l out/shop/*")
@@ -114,7 +118,9 @@ def main() -> None:
     """Run the demo in a temporary directory."""
     directory = Path(tempfile.mkdtemp(prefix="sealer-demo-"))
     try:
-        tell(Demo(directory))
+        demo = Demo(directory)
+        seal_and_open(demo)
+        change_and_renew(demo)
     finally:
         if os.environ.get("KEEP"):
             print(f"\nkept in {directory}")

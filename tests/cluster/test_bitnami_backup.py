@@ -17,7 +17,7 @@ from tests.cluster.bitnami import BITNAMI, Theirs
 from tests.cluster.harness.sealed_secrets import running_sealed_secrets
 from tests.cluster.installing import apply_stream
 from tests.cluster.kubeseal import SERVICE, put_key
-from tests.cluster.running import GROUP, SECRETS, key_secret, sealing_key
+from tests.cluster.running import GROUP, SECRETS, Namespace, key_secret, sealing_key
 from tests.cluster.typing_laptop import Laptop, OwnCluster, own_cluster
 from tests.tools.catalog import Tool
 from tests.tools.requirement import require_crds
@@ -166,6 +166,21 @@ def _lasting(item: Object) -> Object:
     return {"labels": item["metadata"]["labels"], "type": item["type"], "data": item["data"]}
 
 
+def _open_all(clusters: Clusters, emptied: OwnCluster) -> Namespace:
+    """Have our controller open what was sealed in the lost cluster."""
+    theirs, shop = clusters.theirs(emptied), emptied.namespace("shop")
+    for sealed in clusters.objects:
+        emptied.api.kubectl("create", "--validate=false", "-f", "-", stdin=json.dumps(sealed))
+    emptied.controller.start()
+    theirs.synced("foreign")
+    theirs.synced("older")
+    shop.opened("native")
+    assert shop.values("native") == NATIVE
+    assert shop.values("foreign") == FOREIGN
+    assert shop.values("older") == OLDER
+    return shop
+
+
 def test_both_kinds_of_keys_are_restored_and_both_kinds_of_objects_open(
     clusters: Clusters, emptied: OwnCluster, backup: Laptop, tmp_path: Path, phrase: Path
 ) -> None:
@@ -188,16 +203,7 @@ def test_both_kinds_of_keys_are_restored_and_both_kinds_of_objects_open(
     assert _versions(_keys(emptied.api)) == _versions(after)
 
     theirs = clusters.theirs(emptied)
-    for sealed in clusters.objects:
-        emptied.api.kubectl("create", "--validate=false", "-f", "-", stdin=json.dumps(sealed))
-    emptied.controller.start()
-    theirs.synced("foreign")
-    theirs.synced("older")
-    shop = emptied.namespace("shop")
-    shop.opened("native")
-    assert shop.values("native") == NATIVE
-    assert shop.values("foreign") == FOREIGN
-    assert shop.values("older") == OLDER
+    shop = _open_all(clusters, emptied)
     emptied.controller.server.stop()
 
     in_use = ("sealed-secrets-key-old", f"{rsa_keys.LABEL}=active")  # theirs reads no other

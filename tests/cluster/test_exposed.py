@@ -100,6 +100,21 @@ def _identity(manifest: dict[str, Any]) -> dict[str, Any]:
     return {name: manifest[name] for name in ("apiVersion", "kind")}
 
 
+def _column(cluster: OwnCluster) -> list[bool]:
+    """Of each object, whether `kubectl get -o wide` shows it as exposed."""
+    wide = cluster.api.kubectl("get", "sls", "-n", "leak", "-o", "wide").stdout.splitlines()
+    assert "EXPOSED" in wide[0]
+    return [" True " in line.split("Opened")[1] for line in wide[1:]]
+
+
+def _restart_costs_nothing(cluster: OwnCluster, shop: Namespace) -> None:
+    before = shop.get("SealedSecret", "db")["metadata"]["resourceVersion"]
+    cluster.controller.restart()
+    eventually(lambda: cluster.controller.metric("sealer_objects_exposed") == 1, what="a look")
+    assert shop.get("SealedSecret", "db")["metadata"]["resourceVersion"] == before
+    assert cluster.controller.metric("sealer_decryptions_total") == 0
+
+
 def test_exposed_is_remembered_until_the_value_is_sealed_anew(cluster: OwnCluster) -> None:
     shop = cluster.namespace("leak")
     shop.give("db", {"password": b"made-up-700", "user": b"made-up-701"})
@@ -117,15 +132,9 @@ def test_exposed_is_remembered_until_the_value_is_sealed_anew(cluster: OwnCluste
     assert cluster.controller.metric("sealer_objects_exposed") == 1
     (told,) = eventually(lambda: _events(shop, "UnderRevokedKey"), what="an Event")
     assert (told["type"], told["note"]) == ("Warning", message)
-    wide = cluster.api.kubectl("get", "sls", "-n", "leak", "-o", "wide").stdout.splitlines()
-    assert "EXPOSED" in wide[0]
-    assert [" True " in line.split("Opened")[1] for line in wide[1:]] == [True, False]
+    assert _column(cluster) == [True, False]
 
-    before = shop.get("SealedSecret", "db")["metadata"]["resourceVersion"]
-    cluster.controller.restart()
-    eventually(lambda: cluster.controller.metric("sealer_objects_exposed") == 1, what="a look")
-    assert shop.get("SealedSecret", "db")["metadata"]["resourceVersion"] == before
-    assert cluster.controller.metric("sealer_decryptions_total") == 0
+    _restart_costs_nothing(cluster, shop)
 
     shop.patch("SealedSecret", "db", ASKING)
     newest = cluster_key(cluster.api)

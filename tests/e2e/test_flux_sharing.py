@@ -33,16 +33,8 @@ def _target(shop: Namespace) -> dict[str, Any]:
     return {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "db", "labels": labels}}
 
 
-def test_one_commit_changes_one_value_and_three_namespaces_have_it(
-    shop: Namespace,
-    laptop: Laptop,
-    flux: Flux,
-    url: str,
-    new_namespace: NamespaceFactory,
-) -> None:
-    targets = [Namespace(shop.api, new_namespace(team)) for team in _TEAMS]
-    for team, target in zip(_TEAMS, targets, strict=True):
-        own(shop.api, target.name, groups=[f"{team}-team"])
+def _commit_shared(laptop: Laptop, shop: Namespace) -> str:
+    """A SharedSecret that the teams may sync, and what each of them commits; the former's file."""
     (laptop.repository.root / "shared").mkdir()
     file = "shared/db.yaml"
     make = ("create", "generic", "db", "-n", shop.name, "--kind", "SharedSecret", "-w", file)
@@ -53,6 +45,20 @@ def test_one_commit_changes_one_value_and_three_namespaces_have_it(
     sealed["spec"]["template"]["access"] = [line]
     laptop.commit({file: yaml.safe_dump(sealed), "target/db.yaml": yaml.safe_dump(_target(shop))})
     laptop.push()
+    return file
+
+
+def test_one_commit_changes_one_value_and_three_namespaces_have_it(
+    shop: Namespace,
+    laptop: Laptop,
+    flux: Flux,
+    url: str,
+    new_namespace: NamespaceFactory,
+) -> None:
+    targets = [Namespace(shop.api, new_namespace(team)) for team in _TEAMS]
+    for team, target in zip(_TEAMS, targets, strict=True):
+        own(shop.api, target.name, groups=[f"{team}-team"])
+    file = _commit_shared(laptop, shop)
     flux.follow(url, namespace=shop.name, spec={**WAITING, "path": "./shared"})
     for target in targets:
         flux.follow(url, namespace=target.name, spec={**WAITING, "path": "./target"})

@@ -342,40 +342,41 @@ def test_any_text_is_read_alike_by_both_parsers_or_refused(text: str) -> None:
     assert values[:1] == values[-1:]
 
 
+PIECES = [
+    "a",
+    "b: ",
+    "c:\n  ",
+    "- ",
+    "\n",
+    "\n  ",
+    "&x ",
+    "*x",
+    "<<: ",
+    "{",
+    "}",
+    "[",
+    "]",
+    ", ",
+    "|\n  ",
+    ">-\n ",
+    "# c",
+    "---\n",
+    "'q'",
+    '"q"',
+    "y",
+    "1",
+    "? ",
+    ": ",
+    "\r\n",
+    "\t",
+    "\u2028",
+]
+"""Of which documents are put together."""
+
+
 @given(st.data())
 def test_any_document_that_is_read_can_be_changed_or_is_refused(data: st.DataObject) -> None:
-    pieces = [
-        "a",
-        "b: ",
-        "c:\n  ",
-        "- ",
-        "\n",
-        "\n  ",
-        "&x ",
-        "*x",
-        "<<: ",
-        "{",
-        "}",
-        "[",
-        "]",
-        ", ",
-    ]
-    more = [
-        "|\n  ",
-        ">-\n ",
-        "# c",
-        "---\n",
-        "'q'",
-        '"q"',
-        "y",
-        "1",
-        "? ",
-        ": ",
-        "\r\n",
-        "\t",
-        "\u2028",
-    ]
-    text = "".join(data.draw(st.lists(st.sampled_from(pieces + more), max_size=16)))
+    text = "".join(data.draw(st.lists(st.sampled_from(PIECES), max_size=16)))
     try:
         documents = read(text)
     except InvalidManifest:

@@ -23,6 +23,7 @@ SHELLS = {
 }
 OUTSIDE = {"open", "print", "input", "exec", "eval", "__import__", "breakpoint"}
 CLOCKS = {"now", "utcnow", "today"}
+MOST_LINES, MOST_LINES_OF_A_FUNCTION = 400, 40
 AVOIDED = {"store", "manager", "helper", "helpers", "util", "utils", "common"}
 
 
@@ -93,3 +94,34 @@ def test_the_picture_of_the_layers_is_that_of_the_contracts(contract: dict[str, 
 @pytest.mark.parametrize("package", ["sealer", "controller"])
 def test_no_module_is_named_for_nothing(package: str) -> None:
     assert not [name for name, file in _modules(package) if AVOIDED & set(file.stem.split("_"))]
+
+
+def _folder(name: str) -> list[Path]:
+    return sorted((ROOT / name).rglob("*.py"))
+
+
+def _functions(tree: ast.AST) -> Iterator[tuple[str, set[int]]]:
+    """Functions and the lines that are theirs alone: one inside of another has its own."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            inner = [lines for child in node.body for _, lines in _functions(child)]
+            own = set(range(node.lineno, (node.end_lineno or node.lineno) + 1))
+            yield node.name, own.difference(*inner)
+
+
+@pytest.mark.parametrize("folder", ["sealer", "controller", "examples", "tests"])
+def test_functions_are_short(folder: str) -> None:
+    long = [
+        f"{file.relative_to(ROOT)}: {name} has {len(lines)} lines"
+        for file in _folder(folder)
+        for name, lines in _functions(ast.parse(file.read_text(encoding="utf-8")))
+        if len(lines) > MOST_LINES_OF_A_FUNCTION
+    ]
+    assert long == []
+
+
+@pytest.mark.parametrize("folder", ["sealer", "controller", "examples"])
+def test_files_are_short(folder: str) -> None:
+    lines = {file: len(file.read_text(encoding="utf-8").splitlines()) for file in _folder(folder)}
+    assert lines
+    assert {file: number for file, number in lines.items() if number > MOST_LINES} == {}
