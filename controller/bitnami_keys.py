@@ -16,7 +16,7 @@ from urllib.parse import quote
 from controller.apiserver import ApiServer
 from controller.bitnami_key_secrets import BitnamiKeyring, KeySecret, load, read, relabelled
 from controller.liveness import Pulse
-from controller.status import Key
+from controller.told import Told
 from controller.watching import Watch
 from sealer.bitnami_keys import KeyPair
 from sealer.key_secrets import KeyProblem
@@ -46,7 +46,7 @@ class BitnamiKeys:
     complain: Callable[[KeyProblem], None]
     keyring: BitnamiKeyring = field(default_factory=BitnamiKeyring)
     loaded: asyncio.Event = field(default_factory=asyncio.Event)
-    _secrets: dict[Key, KeySecret] = field(default_factory=dict)
+    _secrets: Told[KeySecret] = field(default_factory=Told)
     _known: dict[str, tuple[KeySecret, KeyPair | KeyProblem]] = field(default_factory=dict)
     _stale: asyncio.Event = field(default_factory=asyncio.Event)
     _news: asyncio.Event = field(default_factory=asyncio.Event)

@@ -17,6 +17,7 @@ from controller.bitnami_memory import BitnamiMemory
 from controller.live import Glimpse, glimpse
 from controller.status import READY, Key, Status
 from controller.surroundings import Surroundings
+from controller.told import Told
 from controller.watching import Watch
 from controller.workqueue import WorkQueue
 from sealer.crypto.bitnami import PrivateKey
@@ -32,7 +33,7 @@ logger = logging.getLogger(__name__)
 class BitnamiObjects:
     """The objects, and how the parts that serve them hang together."""
 
-    def __init__(self, around: Surroundings, *, secrets: dict[Key, Glimpse]) -> None:
+    def __init__(self, around: Surroundings, *, secrets: Told[Glimpse]) -> None:
         """Make it; nothing is asked of the API server yet.
 
         Args:

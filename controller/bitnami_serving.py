@@ -17,6 +17,7 @@ from controller.live import Glimpse
 from controller.settings import BitnamiSettings
 from controller.status import Key
 from controller.surroundings import Surroundings
+from controller.told import Told
 from sealer.errors import SealerError
 from sealer.keyring import HeldKey
 
@@ -95,7 +96,7 @@ def serve(
     settings: BitnamiSettings,
     around: Surroundings,
     *,
-    secrets: dict[Key, Glimpse],
+    secrets: Told[Glimpse],
     native: Callable[[], HeldKey | None],
 ) -> BitnamiServing:
     """The parts, hung together; nothing runs yet.

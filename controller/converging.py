@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import logging
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Mapping, MutableMapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, Generic, Protocol, TypeVar
@@ -20,6 +20,7 @@ from controller.live import Glimpse, is_older
 from controller.reconcile import Observed, Plan
 from controller.status import READY, Key, Ref, Status, Written
 from controller.targets import SECRET, Live
+from controller.told import Told
 from controller.watching import key_of
 from sealer.errors import ClusterError, NotOwned, SealerError, Unavailable
 
@@ -80,7 +81,7 @@ class Objects(ABC, Generic[S, P]):
     """
 
     cluster: Cluster
-    secrets: MutableMapping[Key, Glimpse]
+    secrets: Told[Glimpse]
     enqueue: Callable[[Key], None]
     listener: Listener
     now: Callable[[], datetime]
@@ -241,7 +242,8 @@ class Objects(ABC, Generic[S, P]):
         for item in written:
             if item.ref.kind == SECRET:
                 key = Key(item.ref.namespace, item.ref.name)
-                self.secrets[key] = Glimpse(item.uid, item.resource_version)
+                seen = Glimpse(item.uid, item.resource_version)
+                self.secrets.wrote(key, seen, item.resource_version)
 
     async def _look(self, observed: Observed, *, certain: bool) -> Observed:
         """What is there; where the watches know of nothing, only if asked to be certain."""

@@ -13,6 +13,7 @@ from controller.reconcile import Observed, Plan, conclude, is_done, outline, pla
 from controller.settings import Settings
 from controller.status import Key, Ref, Status, Written, failed
 from controller.targets import SECRET, SHARED_SECRET, Live
+from controller.told import Told
 from controller.watching import key_of
 from sealer.errors import MalformedInput, SealerError
 from sealer.keyring import Keyring
@@ -35,7 +36,7 @@ class Engine(Objects[SealedSecret, Plan]):
     settings: Settings
     keyring: Keyring = field(default_factory=Keyring)
     offering: Offering = field(default_factory=Offering)
-    namespaces: dict[Key, Mapping[str, str]] = field(default_factory=dict)
+    namespaces: Told[Mapping[str, str]] = field(default_factory=Told)
     shared: dict[Key, Live] = field(default_factory=dict)
 
     def sealed_to(self, key_id: str) -> int:

@@ -21,7 +21,8 @@ from controller.access import (
 )
 from controller.cluster import Changed, Cluster
 from controller.status import Key, Ref, Written
-from controller.targets import Action, Create, Owner, Replace
+from controller.targets import Action, Create, Delete, Owner, Replace
+from controller.told import Told
 from sealer.errors import ClusterError, NotOwned, SealerError
 from sealer.manifests.models import SharedSecret
 
@@ -39,8 +40,8 @@ class Grants:
     """
 
     cluster: Cluster
-    roles: dict[Key, Granted] = field(default_factory=dict)
-    bindings: dict[Key, Granted] = field(default_factory=dict)
+    roles: Told[Granted] = field(default_factory=Told)
+    bindings: Told[Granted] = field(default_factory=Told)
 
     def any(self, key: Key) -> bool:
         """Whether something that was granted for a SharedSecret is known to be there."""
@@ -113,15 +114,19 @@ class Grants:
     def _known(self, ref: Ref) -> Granted | None:
         return self._cache(ref).get(Key(ref.namespace, ref.name))
 
-    def _cache(self, ref: Ref) -> dict[Key, Granted]:
+    def _cache(self, ref: Ref) -> Told[Granted]:
         return {ROLE: self.roles, ROLE_BINDING: self.bindings}[ref.kind]
 
     def _remember(self, action: Action, written: Mapping[Ref, Written]) -> None:
         """What we wrote is known before the watches tell it, so that it is not written again."""
-        key = Key(action.ref.namespace, action.ref.name)
-        self._cache(action.ref).pop(key, None)
-        if isinstance(action, Create | Replace):
-            self._cache(action.ref)[key] = made(action, written[action.ref])
+        key, cache = Key(action.ref.namespace, action.ref.name), self._cache(action.ref)
+        match action:
+            case Create() | Replace():
+                new = made(action, written[action.ref])
+                cache.wrote(key, new, new.resource_version)
+            case Delete():
+                if key in cache and cache[key].uid == action.uid:
+                    del cache[key]
 
     async def _look(self, refs: list[Ref]) -> dict[Ref, Granted]:
         """What is really there, which the caches may not have heard of yet."""

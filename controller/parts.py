@@ -23,6 +23,7 @@ from controller.status import READY, Key, Status
 from controller.surroundings import Surroundings
 from controller.synced import Synced
 from controller.tending import Tending
+from controller.told import Told
 from controller.watching import Watch
 from controller.workqueue import WorkQueue
 from sealer.errors import SealerError
@@ -53,7 +54,7 @@ class Parts:
             around: what all of them need.
             expects_to_work: whether what is seen will be worked on here and soon.
         """
-        self._around, self._secrets = around, dict[Key, Glimpse]()
+        self._around, self._secrets = around, Told[Glimpse]()
         self.opening = WorkQueue[Key](self._open, backoff=around.backoff)
         self.sharing = WorkQueue[Key](self._share, backoff=around.backoff)
         self.engine = self._make_engine(expects_to_work)

@@ -20,6 +20,7 @@ from controller.status import Key
 from controller.syncing import Target
 from controller.target_index import TargetIndex
 from controller.targets import SECRET
+from controller.told import Told
 from sealer.errors import SealerError
 
 logger = logging.getLogger(__name__)
@@ -39,7 +40,7 @@ class PullSecrets:
     announcer: Announcer
     index: TargetIndex
     enqueue: Callable[[Key], None]
-    accounts: dict[Key, Account] = field(default_factory=dict)
+    accounts: Told[Account] = field(default_factory=Told)
     _missed: dict[Key, frozenset[Key]] = field(default_factory=dict)
 
     def target_changed(self, old: Target | None, new: Target | None) -> None:

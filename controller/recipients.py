@@ -18,6 +18,7 @@ from controller.live import labels_of
 from controller.liveness import Pulse
 from controller.offering import Offering
 from controller.status import Key
+from controller.told import Told
 from controller.watching import Watch
 
 _PATIENCE_SECONDS = 5.0
@@ -33,7 +34,7 @@ class Objects(Protocol):
         namespaces: where the labels of namespaces are kept.
     """
 
-    namespaces: dict[Key, Labels]
+    namespaces: Told[Labels]
 
     def namespace_changed(self, namespace: Key, old: Labels | None, new: Labels | None) -> None:
         """Take note of the labels of a namespace."""

@@ -24,6 +24,7 @@ from controller.sync_pass import Gone, Pass, is_retried
 from controller.syncing import DISABLED, KEEP, Source, Target
 from controller.target_index import NOWHERE, TargetIndex
 from controller.targets import SECRET, SHARED_SECRET
+from controller.told import Told
 from controller.workqueue import WorkQueue
 from sealer.errors import SealerError, Unavailable
 from sealer.manifests.models import Manifest
@@ -75,7 +76,7 @@ class SyncTargets:
     written: Callable[[Target, Target | None], None]
     parallel: int
     index: TargetIndex = field(default_factory=TargetIndex)
-    owners: dict[Key, str] = field(default_factory=dict)
+    owners: Told[str] = field(default_factory=Told)
     _known: dict[Key, _Known] = field(default_factory=dict)
     _announced: dict[Key, str] = field(default_factory=dict)
     _secret: bytes = field(default_factory=lambda: secrets.token_bytes(32), repr=False)
@@ -230,10 +231,12 @@ class SyncTargets:
         if after is None:
             self.index.drop(before.key)
         else:
-            self.index.put(after)
             self._judge(after, None)
-        if after != before:
-            self.written(before, after)
+        if after == before:  # as it was seen: the watch may have told of another since
+            return
+        if after is not None:
+            self.index.put(after)
+        self.written(before, after)
 
     def _judge(self, target: Target, error: SealerError | None) -> None:
         self.index.judge(target.key, error)

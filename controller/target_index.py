@@ -13,6 +13,7 @@ from typing import TypeVar
 from controller.live import is_older
 from controller.status import Key
 from controller.syncing import Target, trouble
+from controller.told import Told
 from sealer.errors import SealerError
 from sealer.manifests.models import Manifest
 
@@ -33,8 +34,8 @@ class TargetIndex:
         marked: Secrets that were synced and do not ask any more, kept by another.
     """
 
-    asking: dict[Key, Target] = field(default_factory=dict)
-    marked: dict[Key, Target] = field(default_factory=dict)
+    asking: Told[Target] = field(default_factory=Told)
+    marked: Told[Target] = field(default_factory=Told)
     _filed: dict[Key, Key] = field(default_factory=dict)
     _by_source: dict[Key, set[Key]] = field(default_factory=dict)
     _by_namespace: dict[str, set[Key]] = field(default_factory=dict)
@@ -64,10 +65,10 @@ class TargetIndex:
         return {after} if before is None else {before, after}
 
     def put(self, target: Target) -> None:
-        """Take note of a target that we have written, before the watches tell of it."""
+        """Take note of a target that we have written, unless the watches have told of it."""
         for cache in (self.asking, self.marked):
             if target.key in cache:
-                cache[target.key] = target
+                cache.wrote(target.key, target, target.version)
 
     def drop(self, key: Key) -> None:
         """Take note of a target that we have deleted."""

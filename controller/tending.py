@@ -19,6 +19,7 @@ from controller.metrics import KeyNumbers
 from controller.renewal import Rules, lacks_first, next_due
 from controller.status import Key
 from controller.surroundings import Surroundings
+from controller.told import Told
 from controller.workqueue import WorkQueue
 from sealer.errors import SealerError
 from sealer.key_secrets import KeyProblem
@@ -50,8 +51,8 @@ class Tending:
         self._publishing = WorkQueue[str](self._publish, backoff=around.backoff)
         self._living = WorkQueue[str](self._live, backoff=around.backoff)
         rules = Rules(policy=options.key_policy, make_first=options.make_first_key)
-        secrets: dict[Key, KeptKey | KeyProblem] = {}
-        copies: dict[Key, KeptCopy] = {}
+        secrets = Told[KeptKey | KeyProblem]()
+        copies = Told[KeptCopy]()
         self.keys = ClusterKeys(
             cluster=around.cluster,
             secrets=secrets,

@@ -22,6 +22,7 @@ from controller.status import Key
 from controller.syncing import NAME_LABEL, SYNCED_LABEL, Digest, Target, read_target
 from controller.target_index import TargetIndex
 from controller.targets import TARGET_LABEL
+from controller.told import Told
 from controller.watching import Watch
 from sealer.backup_copy import LABEL as COPY_LABEL
 from sealer.key_secrets import KEY_LABEL, KeyProblem
@@ -41,7 +42,7 @@ class Watches:
 
     def secrets(
         self,
-        found: dict[Key, Glimpse],
+        found: Told[Glimpse],
         changed: Callable[[Key, Glimpse | None, Glimpse | None], None],
         *,
         all_of_them: bool = False,
@@ -60,7 +61,7 @@ class Watches:
         )
 
     def rbac(
-        self, plural: str, found: dict[Key, Granted], changed: Callable[[Key], None]
+        self, plural: str, found: Told[Granted], changed: Callable[[Key], None]
     ) -> Watch[Granted]:
         """The Roles or the RoleBindings that access lists have become."""
         return Watch(
@@ -104,7 +105,7 @@ class Watches:
         ]
 
     def namespaces(
-        self, owners: dict[Key, str], changed: Callable[[Key, str | None, str | None], None]
+        self, owners: Told[str], changed: Callable[[Key, str | None, str | None], None]
     ) -> Watch[str]:
         """Who owns namespaces."""
         return Watch(
@@ -120,7 +121,7 @@ class Watches:
 
     def accounts(
         self,
-        found: dict[Key, Account],
+        found: Told[Account],
         changed: Callable[[Key, Account | None, Account | None], None],
     ) -> Watch[Account]:
         """The service accounts whose image pull secrets we have changed."""
@@ -139,14 +140,14 @@ class Watches:
     def unsealing_keys(
         self,
         namespace: str,
-        found: dict[Key, KeptKey | KeyProblem],
+        found: Told[KeptKey | KeyProblem],
         changed: Callable[..., None],
     ) -> Watch[KeptKey | KeyProblem]:
         """The key Secrets of the cluster."""
         return self._kept("unsealing keys", namespace, KEY_LABEL, read_kept_key, found, changed)
 
     def backup_copies(
-        self, namespace: str, found: dict[Key, KeptCopy], changed: Callable[..., None]
+        self, namespace: str, found: Told[KeptCopy], changed: Callable[..., None]
     ) -> Watch[KeptCopy]:
         """The backup copies beside them."""
         return self._kept("backup copies", namespace, COPY_LABEL, read_kept_copy, found, changed)
@@ -157,7 +158,7 @@ class Watches:
         namespace: str,
         label: str,
         read: Callable[[Object], T],
-        found: dict[Key, T],
+        found: Told[T],
         changed: Callable[..., None],
     ) -> Watch[T]:
         return Watch(

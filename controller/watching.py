@@ -25,6 +25,7 @@ from controller.apiserver import (
 )
 from controller.liveness import Pulse
 from controller.status import Key
+from controller.told import Told
 from sealer.errors import SealerError
 
 T = TypeVar("T")
@@ -73,7 +74,7 @@ class Watch(Generic[T]):
     page: int = _PAGE_OBJECTS
     metadata_only: bool = False
     optional: bool = False
-    cache: dict[Key, T] = field(default_factory=dict)
+    cache: Told[T] = field(default_factory=Told)
     synced: asyncio.Event = field(default_factory=asyncio.Event)
 
     async def run(self) -> None:
@@ -121,8 +122,9 @@ class Watch(Generic[T]):
                 break
             params["continue"] = metadata["continue"]
         self.pulse.up(self.name)
+        self.cache.position = str(metadata["resourceVersion"])
         self._replace(found)
-        return str(metadata["resourceVersion"])
+        return self.cache.position
 
     async def _watch(self, version: str) -> str:
         params = {
@@ -144,15 +146,16 @@ class Watch(Generic[T]):
 
     def _take(self, event: Object, version: str) -> str:
         item = event["object"]
+        if event["type"] == "ERROR":
+            raise TooOld  # whatever it is, a new list mends it
+        self.cache.position = str(item["metadata"].get("resourceVersion") or version)
         match event["type"]:
             case "ADDED" | "MODIFIED":
                 self.shown(item)
                 self._set(key_of(item), self.read(item))
             case "DELETED":
                 self._set(key_of(item), None)
-            case "ERROR":
-                raise TooOld  # whatever it is, a new list mends it
-        return str(item["metadata"].get("resourceVersion") or version)
+        return self.cache.position
 
     def _replace(self, found: Mapping[Key, T]) -> None:
         gone: Iterable[Key] = self.cache.keys() - found.keys()

@@ -15,6 +15,7 @@ from controller.live import read_live
 from controller.settings import Settings
 from controller.status import READY, Key, Ref, Status, Written
 from controller.targets import Action, Create, Delete, Live, Replace, owned_manifest
+from controller.told import Told
 from sealer.errors import ClusterError, SealerError
 from sealer.manifests.bitnami import CLUSTER_WIDE
 from tests.unit.controller.test_bitnami_reconcile import NEW, OLD, REF, UID, sealed
@@ -98,7 +99,7 @@ class _World:
         self.engine = BitnamiEngine(
             cluster=self.cluster,
             settings=Settings(),
-            secrets={},
+            secrets=Told(),
             enqueue=self.queued.append,
             listener=self,
             now=lambda: NOW,

@@ -16,6 +16,7 @@ from controller.offering import Offering
 from controller.settings import Settings
 from controller.status import READY, STALLED, Key, Ref, Status, Written
 from controller.targets import Action, Create, Delete, Live, Replace, owned_manifest
+from controller.told import Told
 from sealer.errors import ClusterError, SealerError
 from sealer.label_selectors import LabelSelector
 from tests.unit.controller.world import (
@@ -121,7 +122,7 @@ class _World:
         self.engine = Engine(
             cluster=self.cluster,
             settings=settings or Settings(),
-            secrets={},
+            secrets=Told(),
             enqueue=self.queued.append,
             listener=self,
             now=lambda: NOW,

@@ -40,25 +40,34 @@ class Api(MemoryApi):
     Attributes:
         may: who may sync.
         meanwhile: is called before each write, once.
+        answering: is called once, before the answer to a request of that method, not GET.
     """
 
     def __init__(self) -> None:
         super().__init__()
         self.may = {"ada"}
         self.meanwhile: Callable[[], None] | None = None
+        self.answering: dict[str, Callable[[], None]] = {}
 
     async def request(self, method: str, path: str, body: Any = None, **options: Any) -> Answer:  # noqa: ANN401
         if path == REVIEWS:
             self.log.append(f"{method} {path}")
             await asyncio.sleep(0)
+            self.answering.pop(method, _nothing)()
             return Answer(201, {"status": {"allowed": body["spec"]["user"] in self.may}})
         if method in ("PATCH", "DELETE") and self.meanwhile is not None:
             change, self.meanwhile = self.meanwhile, None
             change()
-        return await super().request(method, path, body, **options)
+        answer = await super().request(method, path, body, **options)
+        self.answering.pop(method, _nothing)()
+        return answer
 
     def writes(self) -> list[str]:
         return [each for each in self.log if not each.startswith(("GET", f"POST {REVIEWS}"))]
+
+
+def _nothing() -> None:
+    pass
 
 
 class Operator:
@@ -108,6 +117,7 @@ class Operator:
                 index.asking.pop(name, None)
                 index.marked.pop(name, None)
                 cache[name] = target = read_target(item, self.targets.digest)
+                cache.position = target.version
                 self.targets.target_changed(name, old, target)
                 self.pulls.target_changed(old, target)
 
@@ -273,6 +283,36 @@ def test_a_target_that_changes_meanwhile_is_looked_at_again() -> None:
     api.meanwhile = lambda: cast("None", put(api, secret(encoded(z="other"))))
     passes(api, times=2)
     assert api.objects[place]["data"].keys() >= NEW.keys()
+
+
+@pytest.mark.parametrize(("has", "method"), [(NEW, "POST"), (DATA, "PATCH")])
+def test_a_target_that_becomes_a_source_before_an_answer_comes_is_in_trouble(
+    has: dict[str, str], method: str
+) -> None:
+    """Whether the answer is to a question or to a write, the watch has told of what is newer."""
+    api = Api()
+    share(api, NEW)
+    place = put(api, synced(has))
+
+    async def work() -> list[tuple[str, str]]:
+        operator = Operator(api)
+
+        def become_a_source() -> None:
+            api.put(place, {**api.objects[place], "metadata": _owned(api.objects[place])})
+            operator.look()
+
+        api.answering[method] = become_a_source
+        await operator.work()
+        assert not api.answering
+        await operator.targets.converge(SHARED)  # and nothing is told meanwhile
+        return operator.told()
+
+    assert ("mine", "SyncCycle") in run(work())
+
+
+def _owned(item: Object) -> Object:
+    owner = {"apiVersion": "sealer.dev/v1alpha1", "kind": "SharedSecret", "name": "mine"}
+    return {**item["metadata"], "ownerReferences": [{**owner, "uid": "u", "controller": True}]}
 
 
 def test_a_target_that_goes_meanwhile_is_not_made_again() -> None:

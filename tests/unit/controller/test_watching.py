@@ -113,6 +113,16 @@ def test_listed_and_watched_objects_are_kept_and_changes_told() -> None:
     assert watch.synced.is_set()
 
 
+def test_what_a_watch_has_told_is_not_overwritten_by_an_answer_that_comes_late() -> None:
+    script = [("MODIFIED", "a", 6), ("DELETED", "b", 7), ("BOOKMARK", "", 9)]
+    watch, _, _ = _run([{"a": 1, "b": 2}], [script])
+    for name, version in (("a", 5), ("b", 6), ("c", 9)):
+        watch.cache.wrote(Key("shop", name), version, str(version))
+    assert watch.cache == {Key("shop", "a"): 6}
+    watch.cache.wrote(Key("shop", "c"), 10, "10")
+    assert watch.cache[Key("shop", "c")] == 10
+
+
 def test_only_metadata_of_labelled_objects_is_asked_for() -> None:
     _, server, _ = _run([{}], [])
     assert {asked["labelSelector"] for asked in server.asked} == {"a=b"}
