@@ -245,7 +245,7 @@ def _in_cluster(
 
     logs.start(LogFormat(log_format), log_level)
     bitnami = _bitnami(options)
-    cluster = ClusterSettings(**options, bitnami=bitnami)  # type: ignore[arg-type]
+    cluster = ClusterSettings(**options, bitnami=bitnami)  # type: ignore[arg-type]  # by click
     try:
         asyncio.run(clustered.run(settings, cluster))
     except SealerError:

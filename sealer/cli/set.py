@@ -135,7 +135,7 @@ def _own(target: Target, arguments: Arguments) -> _Job:
 
 def _bitnami(target: Target, arguments: Arguments) -> _Job:
     from sealer.cli.bitnami_files import BitnamiFile  # noqa: PLC0415 - RSA takes 60 ms to import
-    from sealer.cli.certificates import Wanted, recipient_for  # noqa: PLC0415
+    from sealer.cli.certificates import Wanted, recipient_for  # noqa: PLC0415 - same
 
     found = BitnamiFile.of(target)
     wanted = Wanted(
