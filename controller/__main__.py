@@ -32,6 +32,7 @@ _DEFAULTS = ClusterSettings()
 _BITNAMI = BitnamiSettings()
 _LEVELS = ("debug", "info", "warning", "error")
 T = TypeVar("T")
+_Command = TypeVar("_Command", bound=Callable[..., object])
 
 
 def _read_by(
@@ -46,6 +47,11 @@ def _read_by(
             raise click.BadParameter(f"{error.message}: {error.hint}") from None
 
     return convert
+
+
+def _duration(name: str, about: str, *, default: str) -> Callable[[_Command], _Command]:
+    read = _read_by(read_duration)
+    return click.option(name, metavar="DURATION", callback=read, default=default, help=about)
 
 
 @click.command(
@@ -127,12 +133,10 @@ def _read_by(
     default=_DEFAULTS.lease_duration,
     help="Seconds that a replica which is gone is waited for.",
 )
-@click.option(
+@_duration(
     "--key-renew-period",
-    metavar="DURATION",
-    callback=_read_by(read_duration),
+    "Age at which the newest key is replaced, such as 720h or 30d; 0 for never.",
     default="720h",
-    help="Age at which the newest key is replaced, such as 720h or 30d; 0 for never.",
 )
 @click.option(
     "--key-cutoff-time",
@@ -140,12 +144,10 @@ def _read_by(
     callback=_read_by(read_cutoff),
     help="Replace the newest key at once if it was made before then (RFC 3339 or RFC 1123).",
 )
-@click.option(
+@_duration(
     "--key-activation-delay",
-    metavar="DURATION",
-    callback=_read_by(read_duration),
+    "How long a new key waits before it is sealed to, such as 24h.",
     default="0",
-    help="How long a new key waits before it is sealed to, such as 24h.",
 )
 @click.option(
     "--make-first-key/--no-make-first-key",
@@ -176,12 +178,10 @@ def _read_by(
     default=_BITNAMI.key_namespace,
     help="Where the key Secrets of sealed-secrets are; else the controller's own namespace.",
 )
-@click.option(
+@_duration(
     "--bitnami-key-renew-period",
-    metavar="DURATION",
-    callback=_read_by(read_duration),
+    "Age, such as 720h, at which another key of sealed-secrets is made; 0 for never.",
     default="0",
-    help="Age, such as 720h, at which another key of sealed-secrets is made; 0 for never.",
 )
 @click.option(
     "--bitnami-rate-limit",
@@ -245,7 +245,7 @@ def _in_cluster(
 
     logs.start(LogFormat(log_format), log_level)
     bitnami = _bitnami(options)
-    cluster = ClusterSettings(**options, bitnami=bitnami)  # type: ignore[arg-type]
+    cluster = ClusterSettings(**options, bitnami=bitnami)  # type: ignore[arg-type]  # by click
     try:
         asyncio.run(clustered.run(settings, cluster))
     except SealerError:

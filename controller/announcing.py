@@ -92,7 +92,7 @@ class Announcer:
     def left_out(self, secret: Key, error: SealerError) -> None:
         """Tell that a key Secret cannot be used."""
         text = f"this key is left out: {error}"
-        note = Note(reason=error.reason, text=text, warning=True)
+        note = Note(reason=error.reason, text=text, warning=True, action="Load")
         self.tell(Subject(kind="Secret", key=secret, uid=""), note)
 
     async def run(self) -> None:

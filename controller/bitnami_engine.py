@@ -12,11 +12,10 @@ from controller.bitnami_memory import BitnamiMemory
 from controller.bitnami_reconcile import BitnamiPlan, failed, is_done, plan, remember
 from controller.cluster import BITNAMI_PATH, SEALED_SECRETS
 from controller.converging import Known, Object, Objects
-from controller.live import Glimpse, glimpsed
+from controller.live import Glimpse
 from controller.reconcile import Observed
 from controller.settings import Settings
 from controller.status import Key, Ref, Status, Written
-from controller.targets import SECRET
 from sealer.crypto.bitnami import PrivateKey
 from sealer.errors import SealerError
 from sealer.manifests import bitnami
@@ -59,16 +58,7 @@ class BitnamiEngine(Objects[str, BitnamiPlan]):
     def _is_done(self, key: Key, known: Known[str], live: Glimpse | None) -> bool:
         if known.sealed is None:
             return False
-        ref = Ref(SECRET, key.namespace, key.name)
-        observed = Observed(
-            manifest={},
-            namespace=key.namespace,
-            name=key.name,
-            uid=known.uid,
-            generation=known.generation,
-            status=known.status,
-            live={} if live is None else {ref: glimpsed(ref, live)},
-        )
+        observed = self._glimpsed(key, known, live)
         return is_done(observed, self.memory.get(known.uid), self.settings, scope=known.sealed)
 
     async def _fetch(self, key: Key) -> Object | None:

@@ -135,18 +135,68 @@ class Cluster:
             ClusterError, Rejected: it cannot be written.
         """
         identity = {"uid": taken.uid, "resourceVersion": taken.resource_version}
+        change = {"metadata": {**taken.metadata, **identity}}
+        await self.patch(path_of(taken.ref), change, f"to take over {taken.ref}")
+        self.wrote(taken.ref.kind, "take over")
+
+    async def patch(
+        self,
+        path: str,
+        change: Mapping[str, Any] | list[Manifest],
+        what: str,
+        *,
+        accept: str = METADATA,
+    ) -> Object:
+        """Change an object; what it is then.
+
+        Args:
+            path: where it stands.
+            change: to be merged, or a JSON patch; it says of which uid or version it holds.
+            what: the thing asked for, such as `to sync Secret shop/db`.
+            accept: which form of the object to answer with.
+
+        Raises:
+            Changed: it is not as it was seen, or gone.
+            ClusterError, Rejected: it cannot be written.
+        """
         answer = await self.api.request(
             "PATCH",
-            path_of(taken.ref),
-            {"metadata": {**taken.metadata, **identity}},
-            content_type=MERGE_PATCH,
-            accept=METADATA,
+            path,
+            change,
+            content_type=JSON_PATCH if isinstance(change, list) else MERGE_PATCH,
+            accept=accept,
             params=_MANAGER,
         )
         if answer.status in (CONFLICT, NOT_FOUND):
             raise Changed
-        _check(answer, f"to take over {taken.ref}")
-        self.wrote(taken.ref.kind, "take over")
+        _check(answer, what)
+        body: Object = answer.body
+        return body
+
+    async def delete(self, ref: Ref, **preconditions: str) -> bool:
+        """Delete an object that is still the one that was seen; False if it was gone already.
+
+        Args:
+            ref: the object.
+            preconditions: `uid`, and `resourceVersion` where that matters too.
+
+        Raises:
+            Changed: it is not.
+            ClusterError, Rejected: it cannot be deleted.
+        """
+        options = {
+            "apiVersion": "v1",
+            "kind": "DeleteOptions",
+            "propagationPolicy": "Background",
+            "preconditions": preconditions,
+        }
+        answer = await self.api.request("DELETE", path_of(ref), options, accept=METADATA)
+        if answer.status == CONFLICT:
+            raise Changed
+        if answer.status != NOT_FOUND:
+            _check(answer, f"to delete {ref}")
+            self.wrote(ref.kind, "delete")
+        return answer.status != NOT_FOUND
 
     async def apply(self, actions: Iterable[Action]) -> dict[Ref, Written]:
         """Carry out actions in their order.
@@ -160,7 +210,7 @@ class Cluster:
         for action in actions:
             match action:
                 case Delete():
-                    await self._delete(action)
+                    await self.delete(action.ref, uid=action.uid)
                     written.pop(action.ref, None)
                 case Create() | Replace():
                     written[action.ref] = await self._write(action, written)
@@ -199,19 +249,9 @@ class Cluster:
             Changed: it is not at that version any more, or gone.
             ClusterError, Rejected: it cannot be written.
         """
-        answer = await self.api.request(
-            "PATCH",
-            f"{path}/status",
-            status_patch(version, status),
-            content_type=JSON_PATCH,
-            accept=accept,
-            params=_MANAGER,
-        )
-        if answer.status in (CONFLICT, NOT_FOUND):
-            raise Changed
-        _check(answer, f"to write the status of {what}")
-        body: Object = answer.body
-        return body
+        patch = status_patch(version, status)
+        what = f"to write the status of {what}"
+        return await self.patch(f"{path}/status", patch, what, accept=accept)
 
     async def _write(self, action: Create | Replace, written: Mapping[Ref, Written]) -> Written:
         manifest = owned_manifest(action.manifest, _resolved(action, written))
@@ -232,21 +272,6 @@ class Cluster:
         return Written(
             ref=action.ref, uid=metadata["uid"], resource_version=metadata["resourceVersion"]
         )
-
-    async def _delete(self, action: Delete) -> None:
-        options = {
-            "apiVersion": "v1",
-            "kind": "DeleteOptions",
-            "propagationPolicy": "Background",
-            "preconditions": {"uid": action.uid},
-        }
-        answer = await self.api.request("DELETE", path_of(action.ref), options, accept=METADATA)
-        if answer.status == NOT_FOUND:
-            return
-        if answer.status == CONFLICT:
-            raise Changed
-        _check(answer, f"to delete {action.ref}")
-        self.wrote(action.ref.kind, "delete")
 
 
 def path_of(ref: Ref) -> str:

@@ -16,7 +16,7 @@ from typing import Any, Generic, Protocol, TypeVar
 
 from controller.apiserver import Rejected
 from controller.cluster import Changed, Cluster
-from controller.live import Glimpse, is_older
+from controller.live import Glimpse, glimpsed, is_older
 from controller.reconcile import Observed, Plan
 from controller.status import READY, Key, Ref, Status, Written
 from controller.targets import SECRET, Live
@@ -272,6 +272,19 @@ class Objects(ABC, Generic[S, P]):
             status=self._status(item, key).outline(),
             manifest=item,
             deleting="deletionTimestamp" in metadata,
+        )
+
+    def _glimpsed(self, key: Key, known: Known[S], live: Glimpse | None) -> Observed:
+        """What is known without asking anybody: no manifest, and of the Secret no content."""
+        ref = Ref(SECRET, key.namespace, key.name)
+        return Observed(
+            manifest={},
+            namespace=key.namespace,
+            name=key.name,
+            uid=known.uid,
+            generation=known.generation,
+            status=known.status,
+            live={} if live is None else {ref: glimpsed(ref, live)},
         )
 
     def _observed(self, item: Object, key: Key) -> Observed:

@@ -119,6 +119,8 @@ class Embedded:
         self.target.prepare()
         problems += self._tidy()
         outcomes = dict(self._converge_all(wanted, keyring, before))
+        for key in self._settled.keys() - outcomes.keys():
+            del self._settled[key]
         outcomes |= dict(self._take_leave(before, outcomes.keys(), wanted))
         for errors in wanted.problems.values():
             problems += errors

@@ -7,12 +7,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 from controller.converging import Known, Object, Objects
-from controller.live import Glimpse, glimpsed, is_older, read_live
+from controller.live import Glimpse, is_older, read_live
 from controller.offering import Offering, Others
 from controller.reconcile import Observed, Plan, conclude, is_done, outline, plan
 from controller.settings import Settings
 from controller.status import Key, Ref, Status, Written, failed
-from controller.targets import SECRET, SHARED_SECRET, Live
+from controller.targets import SHARED_SECRET, Live
 from controller.told import Told
 from controller.watching import key_of
 from sealer.errors import MalformedInput, SealerError
@@ -92,20 +92,10 @@ class Engine(Objects[SealedSecret, Plan]):
     def _is_done(self, key: Key, known: Known[SealedSecret], live: Glimpse | None) -> bool:
         if known.sealed is None:
             return False
-        ref = Ref(SECRET, key.namespace, key.name)
-        there = {} if live is None else {ref: glimpsed(ref, live)}
-        if key in self.shared:
-            there[self.shared[key].ref] = self.shared[key]
-        observed = Observed(
-            manifest={},
-            namespace=key.namespace,
-            name=key.name,
-            uid=known.uid,
-            generation=known.generation,
-            status=known.status,
-            live=there,
-            others=self._others(key),
-        )
+        observed = self._glimpsed(key, known, live)
+        shared = self.shared.get(key)
+        beside = {} if shared is None else {shared.ref: shared}
+        observed = replace(observed, live={**observed.live, **beside}, others=self._others(key))
         return is_done(observed, self.keyring, self.settings, sealed=known.sealed)
 
     def _others(self, key: Key) -> Others:

@@ -12,9 +12,7 @@ from dataclasses import dataclass, field
 from urllib.parse import quote
 
 from controller.announcing import Announcer, Note, Subject
-from controller.apiserver import CONFLICT, MERGE_PATCH, METADATA, NOT_FOUND
-from controller.cluster import Cluster
-from controller.live import FIELD_MANAGER
+from controller.cluster import Changed, Cluster
 from controller.pulling import Account, pull_change
 from controller.status import Key
 from controller.syncing import Target
@@ -71,33 +69,22 @@ class PullSecrets:
         ]
         try:
             return await self._change(key, wanted)
+        except Changed:
+            return False
         except SealerError as error:
             logger.warning("image pull secrets of ServiceAccount %s: %s", key, error)
             return False
 
     async def _change(self, key: Key, wanted: list[Target]) -> bool:
         path = f"/api/v1/namespaces/{quote(key.namespace)}/serviceaccounts/{quote(key.name)}"
-        answer = await self.cluster.api.request("GET", path)
-        if answer.status == NOT_FOUND:
+        account = await self.cluster.read(path, f"ServiceAccount {key}")
+        if account is None:
             return self._miss(key, wanted)
-        if not answer.ok:
-            raise answer.error(f"to read ServiceAccount {key}")
         self._missed.pop(key, None)
-        change = pull_change(answer.body, frozenset(target.key.name for target in wanted))
+        change = pull_change(account, frozenset(target.key.name for target in wanted))
         if change is None:
             return True
-        answer = await self.cluster.api.request(
-            "PATCH",
-            path,
-            change,
-            content_type=MERGE_PATCH,
-            accept=METADATA,
-            params={"fieldManager": FIELD_MANAGER},
-        )
-        if answer.status in (CONFLICT, NOT_FOUND):
-            return False
-        if not answer.ok:
-            raise answer.error(f"to write ServiceAccount {key}")
+        await self.cluster.patch(path, change, f"to write ServiceAccount {key}")
         self.cluster.wrote("ServiceAccount", "pull secrets")
         return True
 

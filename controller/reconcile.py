@@ -53,7 +53,6 @@ class Observed:
 
     Attributes:
         manifest: the object as the source has it.
-        source: where a person finds it, such as a file; may be empty.
         live: the Secret and the SharedSecret of its name, where they exist.
         others: registered keys that are not the cluster's own.
     """
@@ -63,7 +62,6 @@ class Observed:
     name: str
     uid: str
     generation: int
-    source: str = ""
     status: Status = field(default_factory=Status)
     live: Mapping[Ref, Live] = field(default_factory=dict)
     others: Others = field(default_factory=Others)

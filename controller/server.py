@@ -10,6 +10,9 @@ from aiohttp import web
 from controller.metrics import CONTENT_TYPE
 from sealer.errors import UsageError
 
+_PARTING_SECONDS = 3.0
+"""For answers that are under way at the end: of the 30 s that a pod has, the rest needs some too."""
+
 Troubles = Callable[[], list[str]]
 """Says what is the matter, a line each; nothing if all is well."""
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -53,7 +56,12 @@ async def listening(
         UsageError: nobody can listen there.
     """
     host, port = parse_address(address)
-    runner = web.AppRunner(app, access_log=None, auto_decompress=auto_decompress)
+    runner = web.AppRunner(
+        app,
+        access_log=None,
+        auto_decompress=auto_decompress,
+        shutdown_timeout=_PARTING_SECONDS,
+    )
     await runner.setup()
     try:
         try:

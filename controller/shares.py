@@ -92,7 +92,7 @@ class Shares:
         known = self.seen.get(key, item)
         if is_older(item["metadata"]["resourceVersion"], known["metadata"]["resourceVersion"]):
             return  # of a former one of its name, or from before our own write
-        self.places.get(_place(known), set()).discard(key)
+        self._move_out(_place(known), key)
         if gone or "deletionTimestamp" in item["metadata"]:
             self.seen.pop(key, None)
         else:
@@ -132,6 +132,12 @@ class Shares:
         except SealerError as error:
             logger.warning("%s %s: %s", SHARED_SECRET, key, error)
             return False
+
+    def _move_out(self, place: Key, key: Key) -> None:
+        shared = self.places.get(place, set())
+        shared.discard(key)
+        if not shared:
+            self.places.pop(place, None)
 
     async def _end(self, key: Key) -> bool:
         self.targets.held(key, None, None)

@@ -11,9 +11,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from controller.apiserver import CONFLICT, MERGE_PATCH, METADATA, NOT_FOUND, Rejected
+from controller.apiserver import Rejected
 from controller.cluster import Changed, Cluster, path_of
-from controller.live import FIELD_MANAGER
 from controller.owners import NamespaceOwner, read_owner, review
 from controller.status import Key, Ref
 from controller.syncing import (
@@ -136,36 +135,14 @@ class Pass:
         assert isinstance(metadata, Mapping)  # noqa: S101 - made by us
         seen = {"uid": target.uid, "resourceVersion": target.version}
         ref = Ref(SECRET, *target.key)
-        answer = await self.cluster.api.request(
-            "PATCH",
-            path_of(ref),
-            {**step.change, "metadata": {**metadata, **seen}},
-            content_type=MERGE_PATCH,
-            accept=METADATA,
-            params={"fieldManager": FIELD_MANAGER},
-        )
-        if answer.status in (CONFLICT, NOT_FOUND):
-            raise Changed
-        if not answer.ok:
-            raise answer.error(f"to sync {ref}")
+        change = {**step.change, "metadata": {**metadata, **seen}}
+        written = await self.cluster.patch(path_of(ref), change, f"to sync {ref}")
         self.cluster.wrote(SECRET, "sync")
-        return replace(step.after, version=answer.body["metadata"]["resourceVersion"])
+        return replace(step.after, version=written["metadata"]["resourceVersion"])
 
     async def _remove(self, step: Remove) -> None:
         target, ref = step.target, Ref(SECRET, *step.target.key)
-        options = {
-            "apiVersion": "v1",
-            "kind": "DeleteOptions",
-            "propagationPolicy": "Background",
-            "preconditions": {"uid": target.uid, "resourceVersion": target.version},
-        }
-        answer = await self.cluster.api.request("DELETE", path_of(ref), options, accept=METADATA)
-        if answer.status == CONFLICT:
-            raise Changed
-        if answer.status != NOT_FOUND:
-            if not answer.ok:
-                raise answer.error(f"to delete {ref}")
-            self.cluster.wrote(SECRET, "delete")
+        await self.cluster.delete(ref, uid=target.uid, resourceVersion=target.version)
 
 
 def is_retried(error: SealerError) -> bool:

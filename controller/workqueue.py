@@ -106,7 +106,7 @@ class WorkQueue(Generic[K]):
         except Exception as error:  # noqa: BLE001 - one bad object must not stop the others
             # Not its text, nor a traceback with it: it could repeat a value.
             kind, place = type(error).__name__, _place(error)
-            logger.error("work on %s failed: %s at %s", key, kind, place)  # noqa: TRY400
+            logger.error("work on %s failed: %s at %s", key, kind, place)  # noqa: TRY400 - see above
             return False
 
     def _finish(self, key: K, *, settled: bool) -> None:

@@ -57,7 +57,7 @@ def encrypt_with_passphrase(text: str, passphrase: str) -> str:
     Raises:
         Refused: the passphrase is empty.
     """
-    from pyrage import passphrase as age  # noqa: PLC0415
+    from pyrage import passphrase as age  # noqa: PLC0415 - see above
 
     if not passphrase:
         raise Refused("the passphrase is empty")
@@ -76,7 +76,7 @@ def decrypt(raw: bytes, *, identities: Sequence[str]) -> str:
         WrongBackupKey: none of them opens it, or it was altered.
         InvalidBackup: truncated, or not text.
     """
-    import pyrage  # noqa: PLC0415
+    import pyrage  # noqa: PLC0415 - see above
 
     keys = [key for number, text in enumerate(identities, 1) for key in _identities(text, number)]
     _header(raw)
@@ -94,8 +94,8 @@ def decrypt_with_passphrase(raw: bytes, passphrase: str) -> str:
         InvalidBackup: truncated, or not text.
         Refused: it would take this machine too long (age's own limit).
     """
-    import pyrage  # noqa: PLC0415
-    from pyrage import passphrase as age  # noqa: PLC0415
+    import pyrage  # noqa: PLC0415 - see above
+    from pyrage import passphrase as age  # noqa: PLC0415 - see above
 
     _header(raw)
     try:
@@ -128,7 +128,7 @@ def _text(raw: bytes) -> str:
 
 
 def _recipient(text: str, number: int) -> x25519.Recipient | ssh.Recipient:
-    from pyrage import RecipientError, ssh, x25519  # noqa: PLC0415
+    from pyrage import RecipientError, ssh, x25519  # noqa: PLC0415 - see above
 
     try:
         if text.startswith("ssh-"):
@@ -141,7 +141,7 @@ def _recipient(text: str, number: int) -> x25519.Recipient | ssh.Recipient:
 
 
 def _identities(text: str, number: int) -> list[x25519.Identity | ssh.Identity]:
-    from pyrage import IdentityError, ssh, x25519  # noqa: PLC0415
+    from pyrage import IdentityError, ssh, x25519  # noqa: PLC0415 - see above
 
     try:
         if "PRIVATE KEY-----" in text:

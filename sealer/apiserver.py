@@ -57,6 +57,7 @@ class Resource:
 
 
 SEALED_SECRETS: Final = Resource("SealedSecret", GROUP, "v1alpha1", "sealedsecrets")
+BITNAMI_SEALED_SECRETS: Final = Resource("SealedSecret", "bitnami.com", "v1alpha1", "sealedsecrets")
 SEALING_KEYS: Final = Resource("SealingKey", GROUP, "v1alpha1", "sealingkeys")
 SECRETS: Final = Resource("Secret", "", "v1", "secrets")
 NAMESPACES: Final = Resource("Namespace", "", "v1", "namespaces")

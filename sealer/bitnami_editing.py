@@ -16,6 +16,7 @@ from sealer.bitnami_opening import decode_items
 from sealer.bitnami_sealing import check_fits, seal_value
 from sealer.crypto.bitnami import Certificate
 from sealer.crypto.scope import Scope
+from sealer.editing import check_untemplated
 from sealer.errors import InvalidManifest, InvalidTemplate, Refused, UsageError
 from sealer.manifests import go_templates, secret_types, validation
 from sealer.manifests.bitnami import BitnamiSealedSecret, type_of
@@ -37,14 +38,7 @@ def check_settable(sealed: BitnamiSealedSecret, item_keys: Iterable[str]) -> Non
         if error.key == "metadata.namespace":
             error.hint = "add metadata.namespace to the SealedSecret, as the cluster will have it"
         raise
-    for item_key in item_keys:
-        validation.check_item_key(item_key)
-        if item_key in sealed.template.data:
-            raise Refused(
-                "a template makes the value of this key",
-                key=item_key,
-                hint=f"remove spec.template.data.{item_key} first, or choose another key",
-            )
+    check_untemplated(item_keys, sealed.template.data)
 
 
 def with_values(

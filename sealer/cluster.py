@@ -5,10 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Protocol
 
-from sealer.apiserver import SEALED_SECRETS, SEALING_KEYS, ApiServer, Forbidden, Object, Resource
+from sealer.apiserver import (
+    BITNAMI_SEALED_SECRETS,
+    SEALED_SECRETS,
+    SEALING_KEYS,
+    ApiServer,
+    Forbidden,
+    Object,
+    Resource,
+)
 from sealer.service_proxy import Answer
-
-_BITNAMI = Resource("SealedSecret", "bitnami.com", "v1alpha1", "sealedsecrets")
 
 
 class Reader(Protocol):
@@ -65,7 +71,7 @@ class Cluster:
         Raises:
             ClusterError: it cannot be read.
         """
-        return self._sealed_secret(_BITNAMI, namespace, name)
+        return self._sealed_secret(BITNAMI_SEALED_SECRETS, namespace, name)
 
     def call(self, method: str, path: str, *, what: str, body: bytes | None = None) -> Answer:
         """Send one request to the API server, and once only, whatever it answers.

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from sealer.apiserver import (
+    BITNAMI_SEALED_SECRETS,
     NAMESPACES,
     SECRETS,
     ApiServer,
@@ -19,13 +20,11 @@ from sealer.apiserver import (
     Forbidden,
     Missing,
     Object,
-    Resource,
 )
 from sealer.bitnami_backup import SavedKey
 from sealer.errors import Refused
-from sealer.manifests.bitnami import API_VERSION, KEY_LABEL, KIND
+from sealer.manifests.bitnami import API_VERSION, KEY_LABEL
 
-SEALED_SECRETS: Final = Resource(KIND, "bitnami.com", "v1alpha1", "sealedsecrets")
 _OK: Final = 200
 
 
@@ -75,7 +74,7 @@ class BitnamiCluster:
         if answer.status != _OK:
             return False
         names = [each.get("name") for each in json.loads(answer.body).get("resources", [])]
-        return SEALED_SECRETS.plural in names
+        return BITNAMI_SEALED_SECRETS.plural in names
 
     def sealed_secrets(self) -> Iterator[Object]:
         """All objects of all namespaces.
@@ -84,7 +83,7 @@ class BitnamiCluster:
             Forbidden, Missing: they may not be read; the cluster does not have the kind.
             ClusterError: they cannot be read.
         """
-        return self.api.list(SEALED_SECRETS)
+        return self.api.list(BITNAMI_SEALED_SECRETS)
 
     def check_free(self, key: SavedKey) -> None:
         """Find out that a key Secret cannot be created, before anything is.

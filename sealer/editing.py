@@ -114,9 +114,19 @@ def check_settable(sealed: SealedSecret, item_keys: Iterable[str]) -> None:
         InvalidManifest: a key that no item may have.
         Refused: a template makes the value of a key.
     """
+    check_untemplated(item_keys, sealed.template.data)
+
+
+def check_untemplated(item_keys: Iterable[str], templated: Collection[str]) -> None:
+    """Check that items can be set beside templates, which make the values of other keys.
+
+    Raises:
+        InvalidManifest: a key that no item may have.
+        Refused: a template makes the value of a key.
+    """
     for item_key in item_keys:
         validation.check_item_key(item_key)
-        if item_key in sealed.template.data:
+        if item_key in templated:
             raise Refused(
                 "a template makes the value of this key",
                 key=item_key,

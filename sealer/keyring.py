@@ -59,6 +59,7 @@ class KeyRecord:
 
         Raises:
             InvalidManifest: a field is unknown, missing or of the wrong type.
+            InvalidKey: there is no such state or ordinal.
         """
         fields = Fields(document, "")
         record = cls.read_fields(fields)
@@ -71,6 +72,7 @@ class KeyRecord:
 
         Raises:
             InvalidManifest: a field is missing or of the wrong type.
+            InvalidKey: there is no such state or ordinal.
         """
         state = fields.text("state")
         if state not in list(KeyState):

@@ -31,7 +31,7 @@ class NoCluster(ClusterError):
 def current_context(kubeconfig: Path | None) -> str:
     """The name of the context that kubectl would use; `cluster` where there is no kubeconfig."""
     try:
-        _, active = config.list_kube_config_contexts(  # type: ignore[no-untyped-call]
+        _, active = config.list_kube_config_contexts(  # type: ignore[no-untyped-call]  # brings no types
             _place(kubeconfig)
         )
     except ConfigException:
@@ -53,7 +53,7 @@ def client_of(connection: Connection) -> client.ApiClient:
     """
     place = _place(connection.kubeconfig)
     try:
-        made: client.ApiClient = config.new_client_from_config(  # type: ignore[no-untyped-call]
+        made: client.ApiClient = config.new_client_from_config(  # type: ignore[no-untyped-call]  # same
             config_file=place, context=connection.context or None, persist_config=False
         )
     except ConfigException as error:
@@ -74,7 +74,7 @@ def client_of(connection: Connection) -> client.ApiClient:
 def _in_cluster() -> client.ApiClient:
     settings = client.Configuration()
     try:
-        config.load_incluster_config(  # type: ignore[no-untyped-call]
+        config.load_incluster_config(  # type: ignore[no-untyped-call]  # same
             client_configuration=settings
         )
     except ConfigException:

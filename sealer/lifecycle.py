@@ -19,6 +19,7 @@ from sealer.keyring import HeldKey, KeyRecord, Keyring, KeyState
 
 MAX_REASON = 1024
 """Characters; what a SealingKey holds."""
+_SHOWN = 3
 
 _MAY_BECOME = {
     KeyState.PENDING: {KeyState.ACTIVE, KeyState.RETIRED, KeyState.REVOKED},
@@ -90,10 +91,6 @@ class Policy:
     renew_every: timedelta | None = timedelta(days=30)
     made_before: datetime | None = None
     activation_delay: timedelta = timedelta(0)
-
-
-BY_HAND = Policy(renew_every=None)
-"""Nothing is renewed by its age; there is still always a key to seal to."""
 
 
 def decided(key: HeldKey, state: KeyState, decision: Decision) -> HeldKey:
@@ -357,5 +354,5 @@ def _timed(record: KeyRecord, at: datetime) -> KeyRecord:
 
 
 def _listed(names: Sequence[str]) -> str:
-    shown = ", ".join(names[:3])
-    return shown if len(names) <= 3 else f"{shown} and {len(names) - 3} more"  # noqa: PLR2004
+    shown, more = ", ".join(names[:_SHOWN]), len(names) - _SHOWN
+    return f"{shown} and {more} more" if more > 0 else shown

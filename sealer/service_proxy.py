@@ -19,6 +19,8 @@ DEFAULT = "kube-system/sealed-secrets-controller"
 """Where kubeseal looks unless it is told otherwise."""
 MAX_WAIT_SECONDS = 60
 """Whoever says a longer time is asked again after this one."""
+_MAX_DIGITS = 5
+"""Of such a time: longer numbers are no seconds that anybody waits."""
 _PORT = "8080"
 """Of their Service, where its ports cannot be read."""
 _OK, _FORBIDDEN, _BUSY = 200, 403, 429
@@ -191,5 +193,6 @@ def _first_port(body: bytes) -> str:
 
 
 def _seconds(text: str) -> int:
-    seconds = int(text) if text.isascii() and text.isdecimal() and len(text) < 6 else 1  # noqa: PLR2004
+    is_number = text.isascii() and text.isdecimal() and len(text) <= _MAX_DIGITS
+    seconds = int(text) if is_number else 1
     return min(max(seconds, 1), MAX_WAIT_SECONDS)

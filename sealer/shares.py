@@ -48,7 +48,7 @@ class Split:
     @property
     def is_possible(self) -> bool:
         """Whether a secret can be split like this, and each share alone tells nothing."""
-        return 2 <= self.needed <= self.made <= MAX_SHARES  # noqa: PLR2004
+        return 2 <= self.needed <= self.made <= MAX_SHARES  # noqa: PLR2004 - one share alone is no split
 
     def __str__(self) -> str:
         return f"{self.needed}-of-{self.made}"
@@ -72,7 +72,7 @@ def join_shares(texts: Sequence[str]) -> bytes:
         InvalidBackup: one of them is no share or has a mistake in it; says which.
         WrongBackupKey: they are too few, or do not belong together.
     """
-    from shamir_mnemonic import MnemonicError, Share, combine_mnemonics  # noqa: PLC0415
+    from shamir_mnemonic import MnemonicError, Share, combine_mnemonics  # noqa: PLC0415 - as above
 
     shares: dict[int, Share] = {}
     for number, text in enumerate(texts, 1):
@@ -97,16 +97,6 @@ def join_shares(texts: Sequence[str]) -> bytes:
         return bytes(combine_mnemonics([share.mnemonic() for share in chosen]))
     except MnemonicError:
         raise WrongBackupKey("the shares do not belong together") from None
-
-
-def needed_with(text: str) -> int | None:
-    """How many shares are needed in all, as one of them says; None where it is no share."""
-    from shamir_mnemonic import MnemonicError, Share  # noqa: PLC0415
-
-    try:
-        return int(Share.from_mnemonic(" ".join(_words(text))).member_threshold)
-    except (MnemonicError, ValueError):
-        return None
 
 
 def _words(text: str) -> list[str]:

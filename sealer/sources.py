@@ -14,7 +14,7 @@ from sealer.errors import InvalidManifest, SealerError
 from sealer.manifests import documents
 from sealer.manifests.bitnami import BitnamiSealedSecret, is_bitnami
 from sealer.manifests.documents import Document
-from sealer.manifests.models import API_VERSION, SealedSecret, identity
+from sealer.manifests.models import API_VERSION, Metadata, SealedSecret, identity
 from sealer.manifests.nodes import Path, Value
 
 _LINE = re.compile(r"line (?P<line>[0-9]+): ")
@@ -131,10 +131,7 @@ class Found:
             sealed = SealedSecret.read(self.value)
         except SealerError as error:
             raise self.located(error) from None
-        metadata = sealed.metadata
-        return replace(
-            sealed, metadata=replace(metadata, namespace=metadata.namespace or namespace)
-        )
+        return replace(sealed, metadata=_placed(sealed.metadata, namespace))
 
     def bitnami(self, *, namespace: str = "") -> BitnamiSealedSecret:
         """Read it as a SealedSecret of sealed-secrets; see `sealed`.
@@ -146,10 +143,7 @@ class Found:
             sealed = BitnamiSealedSecret.read(self.value)
         except SealerError as error:
             raise self.located(error) from None
-        metadata = sealed.metadata
-        return replace(
-            sealed, metadata=replace(metadata, namespace=metadata.namespace or namespace)
-        )
+        return replace(sealed, metadata=_placed(sealed.metadata, namespace))
 
     def located(self, error: SealerError) -> SealerError:
         """The same error, saying where: `FILE:LINE` of the key it names."""
@@ -181,3 +175,7 @@ def describe(value: Mapping[str, Value]) -> str:
     namespace, name = texts.get("namespace"), texts.get("name")
     parts = [part for part in (namespace, name) if isinstance(part, str) and part]
     return f"{identity(value)[1] or 'object'} {'/'.join(parts)}".rstrip()
+
+
+def _placed(metadata: Metadata, namespace: str) -> Metadata:
+    return replace(metadata, namespace=metadata.namespace or namespace)

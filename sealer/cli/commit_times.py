@@ -36,7 +36,7 @@ def first_commits(values: Mapping[Path, frozenset[str]]) -> dict[str, datetime]:
 
 def _look(root: Path, values: Mapping[Path, frozenset[str]], found: dict[str, datetime]) -> None:
     from sealer.git.history import History  # noqa: PLC0415 - Git is for who has such values
-    from sealer.git.worktree import Worktree  # noqa: PLC0415
+    from sealer.git.worktree import Worktree  # noqa: PLC0415 - same
 
     history = History(Worktree(root))
     texts = {history.inside(path): wanted for path, wanted in values.items()}

@@ -114,7 +114,7 @@ def reach(kubeconfig: Path | None, context: str) -> ApiServer:
         ClusterError: there is no usable kubeconfig.
     """
     from sealer.apiserver import ApiServer  # noqa: PLC0415 - as above
-    from sealer.kubeconfig import Connection  # noqa: PLC0415
+    from sealer.kubeconfig import Connection  # noqa: PLC0415 - same
 
     return ApiServer(Connection(kubeconfig=kubeconfig, context=context))
 

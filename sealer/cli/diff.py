@@ -82,7 +82,7 @@ def _print_readable(names: tuple[str, ...], terminal: Terminal) -> int:
 
 def _compare(arguments: Arguments) -> Comparison:
     from sealer.git.history import History  # noqa: PLC0415 - Git's diff driver needs none of it
-    from sealer.git.worktree import Worktree  # noqa: PLC0415
+    from sealer.git.worktree import Worktree  # noqa: PLC0415 - same
 
     history = History(Worktree(Path()))
     old, new, paths = _told_apart(arguments, history)

@@ -128,7 +128,7 @@ def _warn(one: _Repository, terminal: Terminal) -> None:
 
 def _read(path: Path, name: KeyName, arguments: Arguments, terminal: Terminal) -> _Repository:
     from sealer.git.history import History  # noqa: PLC0415 - 0.3 s that other commands save
-    from sealer.git.worktree import Worktree  # noqa: PLC0415
+    from sealer.git.worktree import Worktree  # noqa: PLC0415 - same
 
     worktree = Worktree(path)
     history = History(worktree)

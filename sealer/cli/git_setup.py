@@ -40,7 +40,7 @@ def add_hook(root: Path, terminal: Terminal) -> None:
         GitError, FileError: it cannot be done.
     """
     from sealer.git import setup  # noqa: PLC0415 - Git is imported when it is needed
-    from sealer.git.worktree import Worktree  # noqa: PLC0415
+    from sealer.git.worktree import Worktree  # noqa: PLC0415 - same
 
     try:
         hook = setup.install_hook(Worktree(root), "pre-commit", _HOOK)
@@ -58,7 +58,7 @@ def add_diff_driver(root: Path, terminal: Terminal) -> None:
         GitError, FileError: it cannot be done.
     """
     from sealer.git import setup  # noqa: PLC0415 - Git is imported when it is needed
-    from sealer.git.worktree import Worktree  # noqa: PLC0415
+    from sealer.git.worktree import Worktree  # noqa: PLC0415 - same
 
     setup.set_up(Worktree(root), _SETTING, _TEXTCONV)
     path = root / ATTRIBUTES
@@ -76,7 +76,7 @@ def check_ignored(
     if git_root(root) is None:
         return
     from sealer.git import setup  # noqa: PLC0415 - Git is imported when it is needed
-    from sealer.git.worktree import Worktree  # noqa: PLC0415
+    from sealer.git.worktree import Worktree  # noqa: PLC0415 - same
 
     worktree = Worktree(root)
     for path in sorted(setup.ignored_files(worktree, public)):

@@ -7,7 +7,7 @@ warning for each run.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -56,6 +56,19 @@ class ItemSources:
     env_files: Sequence[str] = ()
     prompts: Sequence[str] = ()
     default_key: str = ""
+
+    @classmethod
+    def of(
+        cls, keys: Iterable[str], *, files: Sequence[str], env_files: Sequence[str]
+    ) -> ItemSources:
+        """What is meant by keys, of which those without a value are asked for, and by files."""
+        given = list(keys)
+        return cls(
+            literals=[key for key in given if "=" in key],
+            files=files,
+            env_files=env_files,
+            prompts=[key for key in given if "=" not in key],
+        )
 
     def read(self, *, about: str, terminal: Terminal) -> dict[str, bytes]:
         """All values; those that are asked for come last.

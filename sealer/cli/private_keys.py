@@ -92,8 +92,8 @@ def _own_key(text: str) -> UnsealingKey | None:
 
 def _read_rsa(path: Path, text: str, terminal: Terminal) -> Sequence[KeyPair]:
     # 60 ms, for the few who have such keys.
-    from sealer.bitnami_keys import read_backup, read_pem  # noqa: PLC0415
-    from sealer.crypto.bitnami import is_pem  # noqa: PLC0415
+    from sealer.bitnami_keys import read_backup, read_pem  # noqa: PLC0415 - same
+    from sealer.crypto.bitnami import is_pem  # noqa: PLC0415 - same
 
     if not is_pem(text):
         backup = read_backup(Source.read(str(path), text))

@@ -94,7 +94,7 @@ def sort_for_commit(planned: PlannedCommit, outcomes: Sequence[Outcome]) -> Sort
 
 def _standing(worktree: Worktree, outcomes: Sequence[Outcome]) -> _Standing:
     from sealer.git.history import WORK_TREE, History  # noqa: PLC0415 - Git is for --commit
-    from sealer.git.setup import ignored_files  # noqa: PLC0415
+    from sealer.git.setup import ignored_files  # noqa: PLC0415 - same
 
     root = worktree.root
     history = History(worktree)

@@ -53,12 +53,7 @@ class Arguments:
     @property
     def sources(self) -> ItemSources:
         """Where the values come from."""
-        return ItemSources(
-            literals=[key for key in self.keys if "=" in key],
-            files=self.from_files,
-            env_files=self.env_files,
-            prompts=[key for key in self.keys if "=" not in key],
-        )
+        return ItemSources.of(self.keys, files=self.from_files, env_files=self.env_files)
 
 
 @options.command("set", examples=_EXAMPLES)
@@ -140,7 +135,7 @@ def _own(target: Target, arguments: Arguments) -> _Job:
 
 def _bitnami(target: Target, arguments: Arguments) -> _Job:
     from sealer.cli.bitnami_files import BitnamiFile  # noqa: PLC0415 - RSA takes 60 ms to import
-    from sealer.cli.certificates import Wanted, recipient_for  # noqa: PLC0415
+    from sealer.cli.certificates import Wanted, recipient_for  # noqa: PLC0415 - same
 
     found = BitnamiFile.of(target)
     wanted = Wanted(

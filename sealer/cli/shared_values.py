@@ -56,12 +56,7 @@ class Setting(Place):
     @property
     def sources(self) -> ItemSources:
         """Where the values come from."""
-        return ItemSources(
-            literals=[key for key in self.keys if "=" in key],
-            files=self.from_files,
-            env_files=self.env_files,
-            prompts=[key for key in self.keys if "=" not in key],
-        )
+        return ItemSources.of(self.keys, files=self.from_files, env_files=self.env_files)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

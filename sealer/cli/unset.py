@@ -74,7 +74,7 @@ def _own(target: Target, arguments: Arguments) -> tuple[str, _Users]:
 
 def _bitnami(target: Target, arguments: Arguments) -> tuple[str, _Users]:
     from sealer import bitnami_editing  # noqa: PLC0415 - RSA takes 60 ms to import
-    from sealer.cli.bitnami_files import BitnamiFile  # noqa: PLC0415
+    from sealer.cli.bitnami_files import BitnamiFile  # noqa: PLC0415 - same
 
     found = BitnamiFile.of(target)
     text = found.without_items(arguments.keys, force=arguments.force)

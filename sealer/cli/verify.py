@@ -189,10 +189,10 @@ def _inputs(arguments: Arguments, terminal: Terminal) -> Iterator[Input]:
     # Git names the index that counts to its hooks; it is another one for `git commit FILE`.
     index = os.environ.get("GIT_INDEX_FILE")
     from sealer.git.history import INDEX, History  # noqa: PLC0415 - Git is for this one option
-    from sealer.git.worktree import Worktree  # noqa: PLC0415
+    from sealer.git.worktree import Worktree  # noqa: PLC0415 - same
 
     worktree = Worktree(Path())
-    history = History(worktree, index=os.path.abspath(index) if index else None)  # noqa: PTH100
+    history = History(worktree, index=os.path.abspath(index) if index else None)  # noqa: PTH100 - as it is
     for change in history.changed(history.version("HEAD"), INDEX):
         if change.after is not None and _MENTION.encode() in change.after:
             path = Path(shown(worktree.root / change.path))

@@ -17,7 +17,7 @@ from typing import Final
 
 from sealer.errors import InvalidTemplate
 from sealer.manifests.go_expressions import Call, Expression, Function, Item, Text
-from sealer.manifests.template_expressions import MAX_EXPRESSIONS, MAX_SIZE, refused
+from sealer.manifests.template_expressions import MAX_EXPRESSIONS, check_source, refused
 
 # Characters. An item's name has at most 253 of them.
 MAX_ACTION_LENGTH: Final = 2048
@@ -77,7 +77,7 @@ def parts_of(source: str) -> tuple[Part, ...]:
         InvalidTemplate: it is no Go template, or uses what is not understood; the message names
             the line, and nothing of the source but names of functions.
     """
-    _check_source(source)
+    check_source(source)
     parts: list[Part] = []
     position, line, trimmed = 0, 1, False
     while (start := source.find("{{", position)) >= 0:
@@ -94,15 +94,6 @@ def parts_of(source: str) -> tuple[Part, ...]:
         position, trimmed = action.end, action.trims_right
     rest = source[position:]
     return (*parts, rest.lstrip(_SPACE) if trimmed else rest)
-
-
-def _check_source(source: str) -> None:
-    try:
-        size = len(source.encode())
-    except UnicodeEncodeError:
-        raise InvalidTemplate("the template is not Unicode text") from None
-    if size > MAX_SIZE:
-        raise InvalidTemplate("the template is larger than 1 MiB")
 
 
 @dataclass(frozen=True, slots=True)

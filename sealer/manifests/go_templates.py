@@ -8,7 +8,6 @@ our own templates can say the same, a template is translated into them.
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -26,7 +25,13 @@ from sealer.manifests.go_expressions import (
     items_of,
 )
 from sealer.manifests.go_template_syntax import Action, Part, parts_of
-from sealer.manifests.template_expressions import MAX_EXPRESSIONS, MAX_SIZE, Filter, refused
+from sealer.manifests.template_expressions import (
+    MAX_EXPRESSIONS,
+    MAX_SIZE,
+    Filter,
+    check_json_object,
+    refused,
+)
 from sealer.manifests.templates import PARSED_BY_API_SERVER
 
 _NATIVE = {
@@ -78,12 +83,7 @@ class GoTemplate:
             part if isinstance(part, str) else _json_shape(part.expression, part.line)
             for part in self.parts
         )
-        try:
-            is_object = isinstance(json.loads(shape), dict)
-        except (ValueError, RecursionError):
-            is_object = False
-        if not is_object:
-            raise InvalidTemplate("the result would not be a JSON object", hint=_JSON_HINT)
+        check_json_object(shape, hint=_JSON_HINT)
 
     def greatest_size(self, sizes: Mapping[str, int]) -> int:
         """The most bytes that rendering can give, told from the lengths of the items."""

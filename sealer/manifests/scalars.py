@@ -178,7 +178,7 @@ def _single(value: float) -> float:
 def _general(mantissa: str, power: str) -> str:
     exponent = int(power)
     # Go's 'g' with the fewest digits writes an exponent outside of 10^-4 to 10^6.
-    if not -4 <= exponent < 6:  # noqa: PLR2004
+    if not -4 <= exponent < 6:  # noqa: PLR2004 - as %g of C decides
         return f"{mantissa}e{exponent:+03d}"
     sign = "-" if mantissa.startswith("-") else ""
     digits = mantissa.lstrip("-").replace(".", "")

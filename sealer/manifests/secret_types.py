@@ -152,7 +152,7 @@ def _check_tls(secret: Secret) -> None:
 
 def _certificate_public_key(chain: bytes) -> bytes:
     from cryptography import x509  # noqa: PLC0415 - slow to import, and few Secrets are of this type
-    from cryptography.hazmat.primitives import serialization  # noqa: PLC0415
+    from cryptography.hazmat.primitives import serialization  # noqa: PLC0415 - same
 
     try:
         certificates = x509.load_pem_x509_certificates(chain)

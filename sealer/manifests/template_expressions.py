@@ -121,6 +121,34 @@ class Expression:
         return size
 
 
+def check_source(source: str) -> None:
+    """Check what holds for the text of every template.
+
+    Raises:
+        InvalidTemplate: it is no Unicode text, or larger than `MAX_SIZE`.
+    """
+    try:
+        size = len(source.encode())
+    except UnicodeEncodeError:
+        raise InvalidTemplate("the template is not Unicode text") from None
+    if size > MAX_SIZE:
+        raise InvalidTemplate("the template is larger than 1 MiB")
+
+
+def check_json_object(shape: str, *, hint: str) -> None:
+    """Check the result of a template, with something in the place of each value.
+
+    Raises:
+        InvalidTemplate: it is no JSON object; `hint` says how values are to be written.
+    """
+    try:
+        is_object = isinstance(json.loads(shape), dict)
+    except (ValueError, RecursionError):
+        is_object = False
+    if not is_object:
+        raise InvalidTemplate("the result would not be a JSON object", hint=hint)
+
+
 def refused(line: int, what: str, *, hint: str = "") -> InvalidTemplate:
     """The error that says what is wrong in a line of a template."""
     return InvalidTemplate(f"line {line}: {what}", hint=hint)

@@ -13,12 +13,11 @@ import re
 from jinja2 import Environment, TemplateSyntaxError, nodes
 from jinja2.parser import Parser
 
-from sealer.errors import InvalidTemplate
 from sealer.manifests.template_expressions import (
     MAX_EXPRESSIONS,
-    MAX_SIZE,
     Expression,
     Filter,
+    check_source,
     refused,
 )
 
@@ -52,7 +51,7 @@ def parts_of(source: str) -> tuple[str | Expression, ...]:
     Raises:
         InvalidTemplate: see `templates.parse`.
     """
-    _check_source(source)
+    check_source(source)
     parts: list[str | Expression] = []
     position, line = 0, 1
     while opening := _OPENING.search(source, position):
@@ -65,15 +64,6 @@ def parts_of(source: str) -> tuple[str | Expression, ...]:
         line += source.count("\n", start, end)
         position = end
     return (*parts, source[position:])
-
-
-def _check_source(source: str) -> None:
-    try:
-        size = len(source.encode())
-    except UnicodeEncodeError:
-        raise InvalidTemplate("the template is not Unicode text") from None
-    if size > MAX_SIZE:
-        raise InvalidTemplate("the template is larger than 1 MiB")
 
 
 def _delimited(source: str, start: int, line: int) -> tuple[int, str]:

@@ -9,7 +9,6 @@ docs/decisions/0006-templates-are-a-small-language.md lists.
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
@@ -21,6 +20,7 @@ from sealer.manifests.template_expressions import (
     MAX_SIZE,
     Expression,
     Filter,
+    check_json_object,
     padded_size,
     refused,
 )
@@ -106,12 +106,7 @@ class Template:
         shape = "".join(
             part if isinstance(part, str) else _json_shape(part) for part in self._parts
         )
-        try:
-            is_object = isinstance(json.loads(shape), dict)
-        except (ValueError, RecursionError):
-            is_object = False
-        if not is_object:
-            raise InvalidTemplate("the result would not be a JSON object", hint=_JSON_HINT)
+        check_json_object(shape, hint=_JSON_HINT)
 
     @property
     def _expressions(self) -> Iterator[Expression]:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from sealer.install import DEFAULT_NAMESPACE
+from tests import rsa_keys
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -116,6 +117,12 @@ def put_key(
 ) -> None:
     """Create a key Secret, or replace it."""
     put_key_secret(api, key.secret(name, state=state), namespace=namespace)
+
+
+def put_both_keys(api: ApiServer, *, namespace: str) -> None:
+    """Create an older and a newer key Secret, or replace them."""
+    put_key(api, rsa_keys.OLD, "sealed-secrets-key-old", namespace=namespace)
+    put_key(api, rsa_keys.NEW, "sealed-secrets-key-new", namespace=namespace)
 
 
 def put_key_secret(api: ApiServer, secret: Object, *, namespace: str) -> None:

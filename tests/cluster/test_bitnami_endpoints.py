@@ -14,7 +14,7 @@ from sealer.install import DEFAULT_NAMESPACE
 from tests import rsa_keys
 from tests.cluster.harness.processes import Server, free_port, listening
 from tests.cluster.installing import ROOT, apply_stream
-from tests.cluster.kubeseal import SERVICE, Kubeseal, put_behind, put_key, put_port_behind
+from tests.cluster.kubeseal import SERVICE, Kubeseal, put_behind, put_both_keys, put_port_behind
 from tests.cluster.running import Namespace, running_controller
 
 if TYPE_CHECKING:
@@ -36,8 +36,7 @@ CANNOT_OPEN = "it cannot be opened: sealed to another key or place, or altered\n
 def keys(installed_sealer: ApiServer, new_namespace: NamespaceFactory) -> str:
     """The namespace of two keys of sealed-secrets."""
     namespace = new_namespace("keys")
-    put_key(installed_sealer, rsa_keys.OLD, "sealed-secrets-key-old", namespace=namespace)
-    put_key(installed_sealer, rsa_keys.NEW, "sealed-secrets-key-new", namespace=namespace)
+    put_both_keys(installed_sealer, namespace=namespace)
     return namespace
 
 

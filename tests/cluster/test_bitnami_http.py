@@ -26,6 +26,8 @@ from tests.cluster.harness.processes import free_port
 NOW = datetime(2026, 11, 22, 10, 0, 0, tzinfo=UTC)
 KEYS = Keys(certificate=Certificate.from_pem(rsa_keys.NEW.certificate()))
 BODY = b"{}"
+GRACE_SECONDS = 20
+"""Less than a pod is given to end, 30 s, and than a body may take to arrive."""
 Answer = tuple[int, str]
 
 
@@ -113,6 +115,23 @@ def test_a_flood_of_certificates_is_limited_too() -> None:
         assert statuses[200] >= 1
 
     _served(work, rate=0.05)
+
+
+def test_who_is_slow_to_send_a_body_does_not_keep_the_controller_from_ending() -> None:
+    async def run() -> None:
+        port = free_port()
+        clock = asyncio.get_running_loop().time
+        async with serving(f"127.0.0.1:{port}", rate=1000, keys=lambda: KEYS, now=lambda: NOW):
+            _, writer = await asyncio.open_connection("127.0.0.1", port)
+            writer.write(b"POST /v1/verify HTTP/1.1\r\nHost: a\r\nContent-Length: 100\r\n\r\n{")
+            await writer.drain()
+            async with aiohttp.ClientSession() as session:  # by then the other is being read
+                await _Client(session, f"http://127.0.0.1:{port}").get("/healthz")
+            began = clock()
+        assert clock() - began < GRACE_SECONDS
+        writer.close()
+
+    asyncio.run(run())
 
 
 def test_who_is_slow_to_send_a_body_holds_few_places_and_no_certificate() -> None:

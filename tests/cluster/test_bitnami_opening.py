@@ -11,7 +11,7 @@ from tests import rsa_keys
 from tests.cluster.bitnami import PREFIX, Object, Theirs, install_crd, owners
 from tests.cluster.harness.processes import eventually
 from tests.cluster.installing import apply_stream
-from tests.cluster.kubeseal import put_key
+from tests.cluster.kubeseal import put_both_keys, put_key
 from tests.cluster.running import running_controller
 from tests.tools.catalog import Tool
 from tests.tools.requirement import require_crds
@@ -32,8 +32,7 @@ def serving(installed_sealer: ApiServer) -> Iterator[Controller]:
     """Run our controller with two keys of sealed-secrets."""
     install_crd(installed_sealer, require_crds(Tool.SEALED_SECRETS))
     apply_stream(installed_sealer, "--serve-bitnami")
-    put_key(installed_sealer, rsa_keys.OLD, "sealed-secrets-key-old", namespace=DEFAULT_NAMESPACE)
-    put_key(installed_sealer, rsa_keys.NEW, "sealed-secrets-key-new", namespace=DEFAULT_NAMESPACE)
+    put_both_keys(installed_sealer, namespace=DEFAULT_NAMESPACE)
     with running_controller(installed_sealer, "--serve-bitnami", name="bitnami") as running:
         yield running
 

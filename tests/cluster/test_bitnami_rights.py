@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -13,6 +13,7 @@ from tests.cluster.harness.api_server import running_api_server
 from tests.cluster.harness.processes import eventually
 from tests.cluster.installing import apply_stream, stream
 from tests.cluster.kubeseal import put_key
+from tests.cluster.rights import granted
 from tests.cluster.running import USER, running_controller
 from tests.tools.catalog import Tool
 from tests.tools.requirement import require_crds
@@ -64,7 +65,7 @@ def test_every_right_is_used_and_no_other_is_asked_for(
     }
     assert {right for right, code in asked.items() if code == 403} == set()
     ours = {right for right in asked if right[1] == "bitnami.com" or right[2] == "configmaps"}
-    assert ours == _granted(own_server)
+    assert ours == granted(own_server, _ROLES)
 
 
 def test_nobody_has_them_unless_asked_for() -> None:
@@ -78,16 +79,3 @@ def _remembered(api: ApiServer, verb: str) -> None:
         lambda: api.audit.requests(user=USER, verb=verb, resource="configmaps"),
         what="it to be remembered",
     )
-
-
-def _granted(api: ApiServer) -> set[tuple[str, str, str]]:
-    rules: list[dict[str, Any]] = [
-        rule for path in _ROLES for rule in api.request("GET", path).body["rules"]
-    ]
-    return {
-        (verb, group, resource)
-        for rule in rules
-        for group in rule["apiGroups"]
-        for resource in rule["resources"]
-        for verb in rule["verbs"]
-    }

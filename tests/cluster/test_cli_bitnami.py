@@ -17,7 +17,7 @@ from tests.cluster.bitnami import Theirs, install_crd
 from tests.cluster.harness.processes import eventually
 from tests.cluster.harness.sealed_secrets import running_sealed_secrets
 from tests.cluster.installing import ROOT, apply_stream
-from tests.cluster.kubeseal import SERVICE, put_behind, put_key, put_port_behind
+from tests.cluster.kubeseal import SERVICE, put_behind, put_both_keys, put_key, put_port_behind
 from tests.cluster.running import cluster_key, running_controller
 from tests.tools.catalog import Tool
 from tests.tools.requirement import require_crds
@@ -42,8 +42,7 @@ def serving(installed_sealer: ApiServer, new_namespace: NamespaceFactory) -> Ite
     install_crd(installed_sealer, require_crds(Tool.SEALED_SECRETS))
     apply_stream(installed_sealer, "--sealed-secrets-service", f"{DEFAULT_NAMESPACE}/{SERVICE}")
     keys = new_namespace("keys")
-    put_key(installed_sealer, rsa_keys.OLD, "sealed-secrets-key-old", namespace=keys)
-    put_key(installed_sealer, rsa_keys.NEW, "sealed-secrets-key-new", namespace=keys)
+    put_both_keys(installed_sealer, namespace=keys)
     flags = ("--serve-bitnami", f"--bitnami-key-namespace={keys}", "--bitnami-rate-limit=2")
     with running_controller(installed_sealer, *flags, name="cli-bitnami") as running:
         put_behind(installed_sealer, running)

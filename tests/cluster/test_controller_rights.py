@@ -19,6 +19,7 @@ from tests.cluster.harness.in_cluster import in_pod
 from tests.cluster.harness.processes import eventually, free_port
 from tests.cluster.installing import SERVICE_ACCOUNT, apply_stream
 from tests.cluster.people import MERGE, put_access, shared_secret
+from tests.cluster.rights import Right, granted
 from tests.cluster.running import (
     GROUP,
     ROOT_COMMAND,
@@ -36,8 +37,6 @@ if TYPE_CHECKING:
 
     from tests.cluster.harness.api_server import Programs
 
-Right = tuple[str, str, str]
-"""Verb, API group and resource."""
 
 _RBAC_GROUP = "rbac.authorization.k8s.io"
 _RBAC = f"/apis/{_RBAC_GROUP}/v1"
@@ -78,9 +77,9 @@ def asked(own_server: ApiServer) -> set[tuple[Right, int]]:
 def test_every_right_is_used_and_no_other_is_asked_for(
     own_server: ApiServer, asked: set[tuple[Right, int]]
 ) -> None:
-    granted = _granted(own_server)
+    rights = granted(own_server, _ROLES)
     assert {right for right, code in asked if code == 403} == set()
-    assert {right for right, code in asked if code in (0, 200, 201)} == granted - _GRANTED
+    assert {right for right, code in asked if code in (0, 200, 201)} == rights - _GRANTED
 
 
 def test_each_right_taken_away_is_gone(
@@ -273,19 +272,6 @@ def _in_a_pod(api: ApiServer) -> Iterator[Controller]:
         yield controller
     finally:
         server.stop(grace=0)
-
-
-def _granted(api: ApiServer) -> set[Right]:
-    rules: list[dict[str, Any]] = [
-        rule for path in _ROLES for rule in api.request("GET", path).body["rules"]
-    ]
-    return {
-        (verb, name, resource)
-        for rule in rules
-        for name in rule["apiGroups"]
-        for resource in rule["resources"]
-        for verb in rule["verbs"]
-    }
 
 
 def _named(role: dict[str, Any]) -> dict[str, Any]:

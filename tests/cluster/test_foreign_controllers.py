@@ -31,11 +31,7 @@ def flux(
     find_program: ProgramFinder,
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[Flux]:
-    programs = FluxPrograms(
-        source_controller=find_program("source-controller"),
-        kustomize_controller=find_program("kustomize-controller"),
-        crds=require_crds(Tool.FLUX),
-    )
+    programs = FluxPrograms.found(find_program)
     with running_flux(api_server, programs, tmp_path_factory.mktemp("flux")) as running:
         yield running
 

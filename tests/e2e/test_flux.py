@@ -25,8 +25,6 @@ from tests.cluster.running import (
     newer_key_secret,
 )
 from tests.e2e.gitops import Laptop, ordinary_user
-from tests.tools.catalog import Tool
-from tests.tools.requirement import require_crds
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -49,11 +47,7 @@ def flux(
     find_program: ProgramFinder,
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[Flux]:
-    programs = FluxPrograms(
-        source_controller=find_program("source-controller"),
-        kustomize_controller=find_program("kustomize-controller"),
-        crds=require_crds(Tool.FLUX),
-    )
+    programs = FluxPrograms.found(find_program)
     with running_flux(installed_sealer, programs, tmp_path_factory.mktemp("flux")) as running:
         yield running
 

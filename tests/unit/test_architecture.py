@@ -125,3 +125,15 @@ def test_files_are_short(folder: str) -> None:
     lines = {file: len(file.read_text(encoding="utf-8").splitlines()) for file in _folder(folder)}
     assert lines
     assert {file: number for file, number in lines.items() if number > MOST_LINES} == {}
+
+
+@pytest.mark.parametrize("folder", ["sealer", "controller", "examples"])
+def test_every_exemption_from_a_check_has_its_reason(folder: str) -> None:
+    exempt = re.compile(r"# (?:noqa: \w+(?:, \w+)*|type: ignore\[[a-z, -]+\])(?P<rest>.*)")
+    bare = [
+        f"{file.relative_to(ROOT)}:{number}: {found[0]}"
+        for file in _folder(folder)
+        for number, line in enumerate(file.read_text(encoding="utf-8").splitlines(), start=1)
+        if (found := exempt.search(line)) and not found["rest"].startswith((" - ", "  # "))
+    ]
+    assert bare == []

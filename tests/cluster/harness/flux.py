@@ -15,12 +15,15 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from tests.cluster.harness.processes import Server, free_port
+from tests.tools.catalog import Tool
+from tests.tools.requirement import require_crds
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from pathlib import Path
 
     from tests.cluster.harness.api_server import ApiServer
+    from tests.cluster.harness.fixtures import ProgramFinder
 
 _SOURCE = "source.toolkit.fluxcd.io/v1"
 _KUSTOMIZE = "kustomize.toolkit.fluxcd.io/v1"
@@ -34,6 +37,15 @@ class FluxPrograms:
     source_controller: Path
     kustomize_controller: Path
     crds: Path
+
+    @classmethod
+    def found(cls, find_program: ProgramFinder) -> FluxPrograms:
+        """Those of the tools that tests fetch."""
+        return cls(
+            source_controller=find_program("source-controller"),
+            kustomize_controller=find_program("kustomize-controller"),
+            crds=require_crds(Tool.FLUX),
+        )
 
 
 @dataclass(frozen=True, slots=True)

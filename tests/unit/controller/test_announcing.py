@@ -10,7 +10,7 @@ import pytest
 from controller.announcing import Announcer, Subject
 from controller.apiserver import Answer, ApiServer
 from controller.status import Condition, Key, Status, failed, opened
-from sealer.errors import ClusterError, NotOwned, UnknownKey
+from sealer.errors import ClusterError, InvalidKey, NotOwned, UnknownKey
 from tests.unit.controller.virtual_time import run
 from tests.unit.controller.world import NOW
 
@@ -122,3 +122,18 @@ def test_only_so_many_wait() -> None:
     api = _Events()
     _tell(api, *[(_NONE, _TAKEN)] * 1500)
     assert len(api.taken) == 1000
+
+
+def test_key_secret_that_is_left_out_was_to_be_loaded_and_not_synced() -> None:
+    async def scenario() -> Object:
+        api = _Events()
+        announcer = Announcer(api=api, instance="pod-1", now=lambda: NOW)
+        announcer.left_out(Key("sealer-system", "unsealing-key-1"), InvalidKey("not a PEM text"))
+        sending = asyncio.create_task(announcer.run())
+        await asyncio.sleep(1)
+        sending.cancel()
+        return api.taken[0]
+
+    event = run(scenario())
+    assert (event["action"], event["reason"], event["type"]) == ("Load", "InvalidKey", "Warning")
+    assert event["regarding"]["name"] == "unsealing-key-1"

@@ -210,6 +210,17 @@ def test_lost_status_file_of_a_running_operator_is_made_anew(host: Host) -> None
 # --- what leaves the work tree, and what is not ours
 
 
+def test_what_left_the_commit_is_forgotten(host: Host) -> None:
+    operator = host.operator()
+    host.repository.commit({"db.yaml": host.sealed(VALUES)})
+    operator.converge()
+    operator.converge()
+    assert set(operator._settled) == {("shop", "db")}
+    host.repository.commit(gone="db.yaml")
+    operator.converge()
+    assert operator._settled == {}
+
+
 def test_what_left_the_commit_is_removed_and_foreign_files_stay(host: Host) -> None:
     host.repository.commit(
         {"db.yaml": host.sealed(VALUES, shared=True), "x.yaml": host.sealed({}, name="x")}

@@ -218,6 +218,7 @@ def test_of_one_that_is_gone_everything_is_taken_back() -> None:
     shares.see(api.objects.pop(SHARED), gone=True)
     assert asyncio.run(shares.converge(KEY))
     assert set(api.objects) == {SECRET}  # which is for the garbage collector
+    assert (shares.seen, shares.places) == ({}, {})
 
 
 def test_one_that_is_on_its_way_out_grants_nothing_any_more() -> None:

@@ -257,7 +257,7 @@ def test_key_that_is_older_than_the_cutoff_is_renewed_at_once_and_only_once() ->
 
 
 def test_keys_that_are_renewed_by_hand_do_not_age() -> None:
-    assert lifecycle.due(ring(ACTIVE), lifecycle.BY_HAND, now=NOW + 9999 * DAY) == ()
+    assert lifecycle.due(ring(ACTIVE), Policy(renew_every=None), now=NOW + 9999 * DAY) == ()
 
 
 def test_no_second_key_is_made_while_one_waits() -> None:

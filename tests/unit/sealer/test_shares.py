@@ -4,7 +4,7 @@ import pytest
 from shamir_mnemonic import EncryptedMasterSecret, generate_mnemonics, split_ems
 
 from sealer.errors import InvalidBackup, UsageError, WrongBackupKey
-from sealer.shares import Split, join_shares, needed_with, split_secret
+from sealer.shares import Split, join_shares, split_secret
 
 SECRET = bytes(range(32))
 SHARES = split_secret(SECRET, Split(2, 3))
@@ -36,10 +36,8 @@ def test_split_that_shares_nothing_is_refused(text: str) -> None:
         Split.parse(text)
 
 
-def test_share_has_33_words_and_says_how_many_are_needed() -> None:
+def test_share_has_33_words() -> None:
     assert [len(share.split()) for share in SHARES] == [33, 33, 33]
-    assert needed_with(SHARES[0]) == 2
-    assert needed_with("made up words") is None
 
 
 def test_shares_that_were_written_down_once_still_join() -> None:
