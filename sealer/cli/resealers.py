@@ -13,6 +13,7 @@ from sealer.cli.inputs import Input
 from sealer.cli.repository import Place, Repositories, Repository
 from sealer.errors import SealerError
 from sealer.keyring import KeyState
+from sealer.manifests.models import qualified
 from sealer.offers import KeyringOffers, Offers
 from sealer.pinned_keys import short_id
 from sealer.resealing_text import Held, Resealed, reseal_source
@@ -85,6 +86,12 @@ class Outcome:
     def changed(self) -> tuple[str, ...]:
         """The objects that are on a newer key now, each once."""
         return tuple(dict.fromkeys(str(one) for result in self.results for one in result.changed))
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The same objects as `changed`, without their kind."""
+        changed = (one for result in self.results for one in result.changed)
+        return tuple(dict.fromkeys(qualified(one.metadata) for one in changed))
 
     @property
     def failures(self) -> tuple[SealerError, ...]:
