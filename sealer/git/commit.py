@@ -289,7 +289,8 @@ def _in_index(root: Path, names: Sequence[str]) -> Iterator[None]:
 def _commit(root: Path, names: Sequence[str], message: str) -> None:
     with tempfile.TemporaryDirectory(prefix="sealer-") as folder:
         text, listed = Path(folder, "message"), Path(folder, "paths")
-        files.create(text, message.encode())
+        # Names of files may hold bytes that are no text.
+        files.create(text, os.fsencode(message).decode(errors="backslashreplace").encode())
         files.create(listed, b"".join(b":(top,literal)%s\0" % os.fsencode(name) for name in names))
         status, said = commands.run_with_hooks(
             root,

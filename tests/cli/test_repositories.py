@@ -277,3 +277,35 @@ def test_a_link_and_its_file_are_one_object(repository: Repository) -> None:
     said = sealer("status", cwd=repository.root)
     assert "link.yaml" not in said
     assert "of 2 objects" in said
+
+
+NO_TEXT = os.fsdecode(b"\xff")
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        f"basic-auth a --username {NO_TEXT} --password x",
+        f"basic-auth a --username a --password {NO_TEXT}",
+        f"docker-registry a --docker-username {NO_TEXT} --docker-password x",
+        f"docker-registry a --docker-username a --docker-password x --docker-email {NO_TEXT}",
+        f"bootstrap-token bootstrap-token-abcdef --description {NO_TEXT}",
+        f"bootstrap-token bootstrap-token-abcdef --group {NO_TEXT}",
+    ],
+)
+def test_options_that_are_no_text_are_refused(
+    repository: Repository, monkeypatch: pytest.MonkeyPatch, arguments: str
+) -> None:
+    monkeypatch.chdir(repository.root)
+    assert main(["create", *arguments.split(), "-n", "kube-system"]) == 2
+
+
+def test_names_of_files_that_are_no_text_can_be_committed_and_listed(
+    repository: Repository,
+) -> None:
+    name = f"{NO_TEXT}.yaml"
+    create = ("create", "generic", "db", "-n", "shop", "--from-file", "a=-", "--commit")
+    said = sealer(*create, "-w", name, cwd=repository.root, stdin=VALUE)
+    assert "sealed to prod" in said
+    assert "\\xff.yaml: SealedSecret shop/db" in repository.git("log", "-1", "--format=%B")
+    assert "\\udcff.yaml" in sealer("status", "-o", "json", cwd=repository.root)
