@@ -45,6 +45,10 @@ class NamedKey:
         """What to do about a key that is not good any more."""
         return _way_out(self.owner, cluster=self.cluster)
 
+    def way_out_with(self, keyring: Path | None) -> str:
+        """The same, where it is a keyring that has the newer key."""
+        return _way_out(self.owner, cluster=self.cluster, keyring=keyring)
+
 
 @dataclass(frozen=True, slots=True)
 class Repository:
@@ -295,7 +299,8 @@ def _owner(path: Path) -> int:
     return path.stat().st_uid if path.exists() else os.getuid()
 
 
-def _way_out(owner: str, *, cluster: bool) -> str:
+def _way_out(owner: str, *, cluster: bool, keyring: Path | None = None) -> str:
     if cluster:
-        return f"`sealer keys fetch --pin --cluster {owner}` writes the current one"
+        source = "" if keyring is None else f" --keyring {keyring}"
+        return f"`sealer keys fetch --pin --cluster {owner}{source}` writes the current one"
     return "put the current public key there, as `sealer keys fetch` prints it"

@@ -118,7 +118,7 @@ def of_keyring(directory: Path, repository: Repository | None) -> Resealer:
     """
     offers = KeyringOffers(keyring_directory.load_keys(directory))
     now = datetime.now(UTC)
-    return Resealer(offers, now, warnings=tuple(_outdated(repository, offers)))
+    return Resealer(offers, now, warnings=tuple(_outdated(repository, offers, directory)))
 
 
 def of_clusters(repository: Repository | None, wish: Wish) -> list[Resealer]:
@@ -177,7 +177,9 @@ def _of_cluster(repository: Repository | None, asked: Asked) -> Resealer:
     return Resealer(offers, datetime.now(UTC), name, tuple(_outdated(repository, offers)))
 
 
-def _outdated(repository: Repository | None, offers: Offers) -> Iterator[str]:
+def _outdated(
+    repository: Repository | None, offers: Offers, keyring: Path | None = None
+) -> Iterator[str]:
     for key in repository.all_keys() if repository else ():
         if key.pinned.key.id in offers.own - {offers.newest}:
-            yield f"{key} is not the newest key any more: {key.way_out}"
+            yield f"{key} is not the newest key any more: {key.way_out_with(keyring)}"
