@@ -19,6 +19,7 @@ from sealer.cli.inputs import read_text
 from sealer.config import FILE_NAME, Config, Placement
 from sealer.errors import FileError, Refused, SealerError, UsageError
 from sealer.pinned_keys import PinnedKey, short_id
+from sealer.sources import Found
 
 _GIT = ".git"
 
@@ -236,6 +237,18 @@ class Repositories:
         if file is None or repository is None:
             return None
         return Place(repository, repository.placement(file))
+
+    def namespace_of(self, at: Found, file: Path | None) -> str:
+        """The namespace that a rule gives to an object which names none; else empty.
+
+        Raises:
+            InvalidConfig, Refused, FileError: as `of`.
+        """
+        metadata = at.value.get("metadata")
+        if isinstance(metadata, Mapping) and metadata.get("namespace"):
+            return ""
+        place = self.place(file)
+        return place.namespace if place else ""
 
     def _look(self, folder: Path) -> Repository | None:
         if (folder / FILE_NAME).is_file():
