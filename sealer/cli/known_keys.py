@@ -46,6 +46,7 @@ class KnownKeys:
                     owner=key.owner,
                     is_newest=pinned.state in (None, KeyState.ACTIVE),
                     state=pinned.state,
+                    created_at=pinned.created_at,
                 )
             )
 
