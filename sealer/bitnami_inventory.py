@@ -20,7 +20,7 @@ from sealer.manifests.bitnami import BitnamiSealedSecret
 from sealer.manifests.models import qualified
 from sealer.sources import Found, Source
 
-_MENTION = "bitnami.com/v1alpha1"
+_MENTION = b"bitnami.com/v1alpha1"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,12 +52,12 @@ class BitnamiKnowledge:
     committed: Mapping[str, datetime] = field(default_factory=dict)
 
 
-def find(sources: Iterable[tuple[str, str]]) -> list[Found]:
-    """The objects of sealed-secrets in files, given as names and texts.
+def find(sources: Iterable[tuple[str, bytes]]) -> list[Found]:
+    """The objects of sealed-secrets in files, given as names and contents.
 
     What cannot be read is passed over: `gathering.gather` says so of the same files.
     """
-    return [at for name, text in sources if _MENTION in text for at in _objects(name, text)]
+    return [at for name, raw in sources if _MENTION in raw for at in _objects(name, raw)]
 
 
 def values_of(at: Found) -> tuple[str, ...]:
@@ -94,10 +94,10 @@ def take_stock(
     return Inventory(tuple(objects), tuple(problems))
 
 
-def _objects(name: str, text: str) -> Iterator[Found]:
+def _objects(name: str, raw: bytes) -> Iterator[Found]:
     try:
-        source = Source.read(name, text)
-    except SealerError:
+        source = Source.read(name, raw.decode())
+    except (SealerError, UnicodeDecodeError):
         return
     yield from (at for at in source.objects() if at.is_bitnami())
 

@@ -8,6 +8,7 @@ texts are said to differ and are not repeated.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -138,8 +139,8 @@ class Comparison:
     """All differences, those about readers first, then SharedSecrets' templates, then by name.
 
     Attributes:
-        problems_before, problems_after: why manifests could not be read; objects in those files
-            look as if they were not there.
+        problems_before, problems_after: why manifests could not be read. What was in a file that
+            cannot be read now is not called removed; what is in one that could not be, is added.
     """
 
     objects: tuple[ObjectDifference, ...]
@@ -164,6 +165,7 @@ class _Facts:
     items: Mapping[str, _Item]
 
 
+_LINE = re.compile(":[0-9]+$")
 _NOTHING = _Facts(words={}, texts={}, readers={}, items={})
 
 
@@ -177,7 +179,13 @@ def compare(old: Gathered, new: Gathered) -> Comparison:
     pairs = chain.from_iterable(
         _pairs(before, after) for before, after in _by_name(old.objects, new.objects)
     )
-    found = [difference for pair in pairs if (difference := _difference(*pair))]
+    unread = {_LINE.sub("", error.file) for error in new.problems}
+    found = [
+        difference
+        for pair in pairs
+        if (difference := _difference(*pair))
+        and not (difference.change is ObjectChange.REMOVED and difference.file_before in unread)
+    ]
     return Comparison(tuple(sorted(found, key=_rank)), old.problems, new.problems)
 
 

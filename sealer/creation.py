@@ -130,6 +130,20 @@ def docker_config(*, server: str, username: str, password: str, email: str = "")
     return _ESCAPED_BY_GO.sub(lambda match: f"\\u{ord(match[0]):04x}", text).encode()
 
 
+def check_groups(groups: Iterable[str]) -> None:
+    """Find out whether a bootstrap token can be for these groups.
+
+    Raises:
+        UsageError: one does not have its form.
+    """
+    for group in groups:
+        if not _GROUP.fullmatch(group):
+            raise UsageError(
+                f"group {group!r} is not of the form system:bootstrappers:NAME",
+                hint="NAME is of a-z, 0-9, ':' and '-', and ends with a letter or digit",
+            )
+
+
 def bootstrap_token(
     token: str,
     *,
@@ -145,10 +159,10 @@ def bootstrap_token(
         description: for people.
         expiration: after which the cluster deletes it; None never.
         usages: some of `USAGES`.
-        groups: in addition to system:bootstrappers.
+        groups: in addition to system:bootstrappers; see `check_groups`.
 
     Raises:
-        UsageError: the token or a group does not have its form.
+        UsageError: the token does not have its form.
 
     Source: https://kubernetes.io/docs/reference/access-authn-authz/bootstrap-tokens/
     """
@@ -158,9 +172,6 @@ def bootstrap_token(
             "a bootstrap token is ID.SECRET: 6 and 16 characters of a-z and 0-9",
             hint="`kubeadm token generate` makes one",
         )
-    for group in groups:
-        if not _GROUP.fullmatch(group):
-            raise UsageError(f"group {group!r} does not begin with system:bootstrappers:")
     items = {
         "token-id": match["id"],
         "token-secret": match["secret"],

@@ -178,12 +178,16 @@ class _Reader:
             return {}
         if not isinstance(section, dict):
             raise self.error("expected a mapping", name)
-        for key in section:
+        read: dict[str, str] = {}
+        typed = self._typed_keys(name)
+        for key, value in section.items():
+            item = typed[key] if key in typed else str(key)
             try:
-                check_item_key(key)
+                check_item_key(item)
             except InvalidManifest as error:
-                raise self.error(error.message, name, key) from None
-        return {key: self._text(name, key, value) for key, value in section.items()}
+                raise self.error(error.message, name, item) from None
+            read[item] = self._text(name, key, value)
+        return read
 
     def decoded(self, key: str) -> bytes:
         text = self.section(_BINARY)[key]
@@ -192,9 +196,23 @@ class _Reader:
         except (binascii.Error, ValueError):
             raise self.error("is not base64", _BINARY, key) from None
 
-    def error(self, message: str, *path: str, hint: str = "") -> InvalidManifest:
+    def error(self, message: str, name: str, *item: str, hint: str = "") -> InvalidManifest:
+        typed = self._typed_keys(name)
+        read = {text: key for key, text in typed.items()}
+        path = (name, *(read.get(key, key) for key in item))
         line = documents.line_of(self.source.documents[self.index], path)
-        return InvalidManifest(message, file=f"{_NAME}:{line}", key=path[-1], hint=hint)
+        key = typed.get(path[-1], path[-1])
+        return InvalidManifest(message, file=f"{_NAME}:{line}", key=key, hint=hint)
+
+    def _typed_keys(self, name: str) -> dict[str, str]:
+        """Keys that YAML takes for something else, as it reads them: `on` is typed as `on`."""
+        node = self._node(name)
+        entries = node.entries if isinstance(node, MappingNode) else []
+        return {
+            entry.name: self.source.text[entry.key.start : entry.key.end]
+            for entry in entries
+            if isinstance(entry.key, Scalar) and not isinstance(entry.key.value, str)
+        }
 
     def _text(self, name: str, key: str, value: object) -> str:
         """What is typed is what is meant: `1234`, `yes` and `1.0` are text here, as they stand."""

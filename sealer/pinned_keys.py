@@ -18,7 +18,8 @@ from sealer.manifests.times import format_time, parse_time
 
 _BLOCK = re.compile(r"-----BEGIN [^-]+-----.*?-----END [^-]+-----", re.DOTALL)
 _LINE = re.compile(
-    r"^#[ \t]*(?P<name>sealer public key|state|ordinal|not after)[ \t:]\s*(?P<value>\S+)\s*$",
+    r"^#[ \t]*(?P<name>sealer public key|state|ordinal|created|not after)[ \t:]\s*"
+    r"(?P<value>\S+)\s*$",
     re.MULTILINE,
 )
 _FETCH = "get the current one with `sealer keys fetch`"
@@ -29,12 +30,14 @@ class PinnedKey:
     """A public key and what its file says of it; None where the file does not say.
 
     Attributes:
+        created_at: when it was made, for people to know its age.
         not_after: nobody seals to the key from then on.
     """
 
     key: SealingKey
     state: KeyState | None = None
     ordinal: int | None = None
+    created_at: datetime | None = None
     not_after: datetime | None = None
 
     @classmethod
@@ -45,6 +48,7 @@ class PinnedKey:
             key=held.public,
             state=record.state,
             ordinal=record.ordinal,
+            created_at=record.created_at,
             not_after=record.not_after,
         )
 
@@ -53,9 +57,10 @@ class PinnedKey:
         says = {
             "state": self.state,
             "ordinal": self.ordinal,
-            "not after": None if self.not_after is None else format_time(self.not_after),
+            "created": self.created_at,
+            "not after": self.not_after,
         }
-        lines = [f"# {name}: {value}\n" for name, value in says.items() if value is not None]
+        lines = [f"# {name}: {_said(value)}\n" for name, value in says.items() if value is not None]
         return "".join([f"# sealer public key {self.key.id}\n", *lines, self.key.to_pem()])
 
     def is_usable(self, *, now: datetime) -> bool:
@@ -122,8 +127,21 @@ def _pinned(key: SealingKey, comments: str) -> PinnedKey:
         key=key,
         state=None if state is None else KeyState(state),
         ordinal=None if ordinal is None else int(ordinal),
+        created_at=_made(says.get("created")),
         not_after=_time(says.get("not after")),
     )
+
+
+def _said(value: object) -> str:
+    return format_time(value) if isinstance(value, datetime) else str(value)
+
+
+def _made(text: str | None) -> datetime | None:
+    # Nothing depends on it, so that a word which somebody else has written there does no harm.
+    try:
+        return None if text is None else parse_time(text)
+    except SealerError:
+        return None
 
 
 def _time(text: str | None) -> datetime | None:

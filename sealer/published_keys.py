@@ -144,7 +144,11 @@ class PublishedKey:
     def pinned(self) -> PinnedKey:
         """The key as a file to commit."""
         return PinnedKey(
-            key=self.key, state=self.state, ordinal=self.ordinal, not_after=self.not_after
+            key=self.key,
+            state=self.state,
+            ordinal=self.ordinal,
+            created_at=self.created_at,
+            not_after=self.not_after,
         )
 
 

@@ -112,17 +112,20 @@ def reseal_source(
     return Resealed(text, done, foreign, (*failures, *not_edited), len(found), tuple(held))
 
 
-def only_resealed(before: str, after: str) -> bool:
-    """Whether a text differs from another by resealing and by nothing else.
+def only_resealed(before: str, after: str) -> tuple[str, ...]:
+    """The objects by which a text differs from another, where resealing is the only difference.
 
     So that files which an interrupted run has resealed can be told from those that somebody edits.
+
+    Returns:
+        Their names; none where the texts are the same, or differ in anything else.
     """
     kept = (_WRAPPED.sub("", text) for text in (before, after))
     if len(set(kept)) != 1:
-        return False
+        return ()
     versions = [gather([("", text.encode())]) for text in (before, after)]
-    compared = compare(*versions)
-    return compared.objects != () and all(one.is_resealed_only for one in compared.objects)
+    found = compare(*versions).objects
+    return tuple(one.name for one in found) if all(one.is_resealed_only for one in found) else ()
 
 
 def _edited(

@@ -18,6 +18,8 @@ from sealer.manifests.models import API_VERSION, Metadata, SealedSecret, identit
 from sealer.manifests.nodes import Path, Value
 
 _LINE = re.compile(r"line (?P<line>[0-9]+): ")
+_CONFLICT = tuple(re.compile(mark, re.MULTILINE) for mark in ("^<{7} ", "^={7}\r?$", "^>{7} "))
+"""What a merge leaves in a file where both sides have changed it, in this order."""
 _FIELD = re.compile(r"[^.\[\]]+")
 _ITEMS = (("spec", "encryptedData"), ("stringData",), ("data",))
 """Where item keys stand, in what is sealed and what is not."""
@@ -41,7 +43,7 @@ class Source:
         try:
             return cls(name, text, documents.read(text))
         except InvalidManifest as error:
-            raise _located(error, name) from None
+            raise _located(_conflict(text) or error, name) from None
 
     @property
     def is_json(self) -> bool:
@@ -149,6 +151,21 @@ class Found:
         """The same error, saying where: `FILE:LINE` of the key it names."""
         line = self.line_of_key(error.key) if error.key else self.line()
         return error.at(file=f"{self.source.name}:{line}")
+
+
+def _conflict(text: str) -> InvalidManifest | None:
+    at = [0]
+    for mark in _CONFLICT:
+        found = mark.search(text, at[-1])
+        if found is None:
+            return None
+        at.append(found.start())
+    line = text.count("\n", 0, at[1]) + 1
+    return InvalidManifest(
+        f"line {line}: a conflict that is not resolved",
+        hint="keep what you want of the two sides, and remove the lines with <<<<<<<, ======= and "
+        ">>>>>>>; `sealer verify` says whether it fits",
+    )
 
 
 def _located(error: InvalidManifest, name: str) -> InvalidManifest:

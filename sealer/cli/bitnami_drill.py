@@ -69,13 +69,17 @@ class Drill:
         for problem in listed.problems:
             terminal.warn(f"no key that could be backed up: {problem}")
 
-    def add_file(self, at: Found) -> None:
+    def add_file(self, at: Found, *, namespace: str = "") -> None:
         """Take over an object of a file.
+
+        Args:
+            at: the object.
+            namespace: the one that it has if it names none.
 
         Raises:
             InvalidManifest: it is malformed; says where.
         """
-        self._objects.append((f"{at.source.name}:{at.line()}", at.bitnami()))
+        self._objects.append((f"{at.source.name}:{at.line()}", at.bitnami(namespace=namespace)))
 
     def prove(self, terminal: Terminal) -> None:
         """Try the keys on everything."""

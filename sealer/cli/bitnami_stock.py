@@ -35,7 +35,7 @@ def take(
     Raises:
         FileError, InvalidKey: a pinned certificate cannot be read.
     """
-    found = find((item.name, item.text) for item in inputs)
+    found = find((item.name, item.raw) for item in inputs)
     paths = {item.name: item.path for item in inputs}
     values: dict[Path, frozenset[str]] = {}
     for at in found:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 
 import click
 
@@ -16,9 +17,9 @@ from sealer.cli import creating, item_values
 from sealer.cli.creating import Arguments, create, secret_text
 from sealer.cli.inputs import read_bytes
 from sealer.cli.item_values import ItemSources
-from sealer.cli.options import Decorator
+from sealer.cli.options import Decorator, Text
 from sealer.cli.output import Terminal
-from sealer.errors import UsageError
+from sealer.errors import InvalidManifest, UsageError
 from sealer.manifests import secret_types
 from sealer.manifests.models import OPAQUE
 from sealer.manifests.times import parse_time
@@ -93,7 +94,7 @@ def command() -> None:
 
 
 def _text(flag: str, text: str, *, metavar: str, default: str | None = "") -> Decorator:
-    return click.option(flag, default=default, metavar=metavar, help=text)
+    return click.option(flag, type=Text(), default=default, metavar=metavar, help=text)
 
 
 def _file(flag: str, text: str) -> Decorator:
@@ -225,6 +226,8 @@ sealer create tls web -n shop --sealing-key shop.pem --cert web.crt --key web.ke
 )
 def _tls(arguments: Tls, terminal: Terminal) -> None:
     """A certificate and its private key."""
+    if arguments.cert == arguments.key == "-":
+        raise UsageError("standard input can be read for one value only")
 
     def read(_: str) -> Mapping[str, bytes]:
         return {"tls.crt": read_bytes(arguments.cert), "tls.key": read_bytes(arguments.key)}
@@ -253,7 +256,7 @@ def _ssh_auth(arguments: SshAuth, terminal: Terminal) -> None:
 @creating.subcommand(
     command,
     BasicAuth,
-    click.option("--username", required=True, metavar="NAME", help="Who logs in."),
+    click.option("--username", type=Text(), required=True, metavar="NAME", help="Who logs in."),
     _text(
         "--password",
         "The password, where others may see it; asked for if it is left out.",
@@ -307,6 +310,7 @@ def _basic_auth(arguments: BasicAuth, terminal: Terminal) -> None:
     click.option(
         "--group",
         "groups",
+        type=Text(),
         multiple=True,
         metavar="NAME",
         help="Another group of who uses it: system:bootstrappers:…; may be repeated.",
@@ -319,6 +323,8 @@ kubeadm token generate | sealer create bootstrap-token bootstrap-token-abcdef -n
 )
 def _bootstrap_token(arguments: BootstrapToken, terminal: Terminal) -> None:
     """A token with which nodes join a cluster."""
+    expiration = _time(arguments.expiration) if arguments.expiration else None
+    creation.check_groups(arguments.groups)
 
     def read(about: str) -> Mapping[str, bytes]:
         token = secret_text(
@@ -331,9 +337,18 @@ def _bootstrap_token(arguments: BootstrapToken, terminal: Terminal) -> None:
         return creation.bootstrap_token(
             token,
             description=arguments.description,
-            expiration=parse_time(arguments.expiration) if arguments.expiration else None,
+            expiration=expiration,
             usages=arguments.usages,
             groups=arguments.groups,
         )
 
     create(arguments, read, type_=secret_types.BOOTSTRAP_TOKEN, terminal=terminal)
+
+
+def _time(text: str) -> datetime:
+    try:
+        return parse_time(text)
+    except InvalidManifest:
+        raise UsageError(
+            "--expiration is a time such as 2026-12-31T00:00:00Z", hint="UTC, to the second"
+        ) from None

@@ -111,7 +111,14 @@ def _remove(folder: Path) -> None:
 
 def _command() -> list[str]:
     for name in _VARIABLES:
-        if words := shlex.split(os.environ.get(name, ""), posix=os.name == "posix"):
+        try:
+            words = shlex.split(os.environ.get(name, ""), posix=os.name == "posix")
+        except ValueError:
+            raise UsageError(
+                f"{name} is no command: a quote or backslash without its partner",
+                hint=f"set {name}",
+            ) from None
+        if words:
             return words
     if not is_terminal(sys.stdin):
         raise UsageError("there is no editor to open", hint="set EDITOR")

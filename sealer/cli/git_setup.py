@@ -29,6 +29,7 @@ _LINES = f"""\
 # `git diff` shows sealed files without ciphertexts, in clones with `sealer init --diff-driver`.
 *.yaml {_MARK}
 *.yml {_MARK}
+*.json {_MARK}
 """
 
 

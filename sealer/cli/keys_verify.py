@@ -18,6 +18,7 @@ from sealer.cli.inputs import read_inputs
 from sealer.cli.key_places import whereabouts
 from sealer.cli.live_objects import LiveObjects, ask_if_configured
 from sealer.cli.output import Terminal
+from sealer.cli.repository import Repositories
 from sealer.gathering import Placed
 from sealer.manifests.times import format_time
 from sealer.sources import Found
@@ -66,11 +67,11 @@ def verify_backup(arguments: Arguments, terminal: Terminal) -> int:
     if live:
         place = arguments.bitnami_key_namespace, arguments.controller_namespace
         drill.add_cluster(live.api, *place, terminal)
-    for at in _sealed(arguments.paths, terminal):
+    for at, namespace in _sealed(arguments.paths, terminal):
         if at.is_bitnami():
-            drill.add_file(at)
+            drill.add_file(at, namespace=namespace)
         else:
-            native.append(Placed(at.source.name, at.line(), at.sealed()))
+            native.append(Placed(at.source.name, at.line(), at.sealed(namespace=namespace)))
     proof = prove(opened.backup.keyring, terminal.counted(native, "object"), own=own)
     proof = replace(proof, failures=(*(live.problems if live else ()), *proof.failures))
     drill.prove(terminal)
@@ -102,11 +103,15 @@ def _own(arguments: Arguments, opened: Backup, live: LiveObjects | None) -> set[
     return {key.id for key in keyring_directory.load_keys(arguments.directory).keys}
 
 
-def _sealed(paths: Sequence[str], terminal: Terminal) -> Iterator[Found]:
+def _sealed(paths: Sequence[str], terminal: Terminal) -> Iterator[tuple[Found, str]]:
+    """The objects, and the namespaces that rules give to those which name none."""
     if not paths:
         return
+    repositories = Repositories()
     for item in read_inputs(paths, mentioning="SealedSecret", terminal=terminal):
-        yield from (at for at in item.parse().objects() if at.is_sealed() or at.is_bitnami())
+        for at in item.parse().objects():
+            if at.is_sealed() or at.is_bitnami():
+                yield at, repositories.namespace_of(at, item.path)
 
 
 def _tell(proof: Proof, terminal: Terminal) -> None:

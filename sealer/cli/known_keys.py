@@ -26,6 +26,7 @@ class KnownKeys:
         """Nothing is known yet."""
         self.by_id: dict[str, KnownKey] = {}
         self._repositories: list[Repository] = []
+        self._keyring: Path | None = None
         self._registered: dict[str, list[str]] = {}
 
     def add_pinned(self, repository: Repository) -> None:
@@ -45,6 +46,7 @@ class KnownKeys:
                     owner=key.owner,
                     is_newest=pinned.state in (None, KeyState.ACTIVE),
                     state=pinned.state,
+                    created_at=pinned.created_at,
                 )
             )
 
@@ -54,6 +56,7 @@ class KnownKeys:
         Raises:
             FileError, InvalidKey: it cannot be read.
         """
+        self._keyring = directory
         keyring = keyring_directory.load_keys(directory)
         newest = keyring.newest()
         owner = next((self.by_id[key.id].owner for key in keyring.keys if key.id in self.by_id), "")
@@ -75,6 +78,7 @@ class KnownKeys:
             ClusterError, InvalidKey: they cannot be read.
             CertificateError: none of them is active.
         """
+        self._keyring = None
         keys = read_keys(asked.cluster)
         newest = published_keys.newest(keys, now=datetime.now(UTC))
         for key in keys:
@@ -113,7 +117,8 @@ class KnownKeys:
                 standing = self.by_id[key.pinned.key.id].standing
                 if standing is not Standing.NEWEST:
                     word = "revoked" if standing is Standing.REVOKED else "not the newest any more"
-                    yield f"{repository.shown(key.file)}: {key} is {word}: {key.way_out}"
+                    way_out = key.way_out_with(self._keyring)
+                    yield f"{repository.shown(key.file)}: {key} is {word}: {way_out}"
 
     def _put(self, key: KnownKey) -> None:
         before = self.by_id.get(key.id)

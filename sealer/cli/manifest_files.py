@@ -9,16 +9,16 @@ from datetime import datetime
 
 import click
 
-from sealer import editing, files
+from sealer import editing
 from sealer.cli import commits
 from sealer.cli.commits import CommitWish, Deed, PlannedCommit
-from sealer.cli.inputs import Input, read_inputs, read_text
+from sealer.cli.inputs import Input, read_inputs
 from sealer.cli.options import Decorator
 from sealer.cli.output import Terminal
 from sealer.cli.repository import Repositories
 from sealer.crypto.keys import SealingKey
 from sealer.editing import Alteration
-from sealer.errors import InvalidManifest, Refused, SealerError, UsageError
+from sealer.errors import InvalidManifest, SealerError, UsageError
 from sealer.manifests.models import SealedSecret
 from sealer.revising_text import revise
 from sealer.sources import Found, describe
@@ -91,17 +91,7 @@ class Target:
             Refused: the file is not what it was when it was read.
             FileError: it cannot be written.
         """
-        if self.item.path is None:
-            terminal.result(text)
-            return
-        if read_text(self.item.path) != self.item.text:
-            raise Refused(
-                "somebody else has changed it since it was read; nothing is written",
-                file=self.item.name,
-                hint="do it again",
-            )
-        if text != self.item.text:
-            files.write(self.item.path, text.encode())
+        self.item.put(text, terminal)
 
 
 @dataclass(frozen=True, slots=True)

@@ -42,6 +42,21 @@ class Word(click.Choice[_Word]):
         return str(choice)
 
 
+class Text(click.types.StringParamType):
+    """Text, where a shell could pass any bytes; what is refused may be a value: it is not shown."""
+
+    def convert(
+        self, value: object, param: click.Parameter | None, ctx: click.Context | None
+    ) -> str:
+        """The same text."""
+        text = str(super().convert(value, param, ctx))
+        try:
+            text.encode()
+        except UnicodeEncodeError:
+            self.fail("is no UTF-8 text", param, ctx)
+        return text
+
+
 class Command(click.Command):
     """A command whose help ends in examples."""
 

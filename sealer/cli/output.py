@@ -106,7 +106,9 @@ class Terminal:
 
     def json(self, report: object) -> None:
         """A result for programs."""
-        self.result(json.dumps(report, indent=2, ensure_ascii=False) + "\n")
+        text = json.dumps(report, indent=2, ensure_ascii=False) + "\n"
+        # Names of files may hold bytes that are no text: escaped, as JSON allows.
+        _write(text.encode(errors="backslashreplace"))
 
     def table(self, header: Row, rows: Iterable[Row]) -> None:
         """A result in columns, as kubectl prints them."""

@@ -19,6 +19,7 @@ from sealer.cli.inputs import read_text
 from sealer.config import FILE_NAME, Config, Placement
 from sealer.errors import FileError, Refused, SealerError, UsageError
 from sealer.pinned_keys import PinnedKey, short_id
+from sealer.sources import Found
 
 _GIT = ".git"
 
@@ -44,6 +45,10 @@ class NamedKey:
     def way_out(self) -> str:
         """What to do about a key that is not good any more."""
         return _way_out(self.owner, cluster=self.cluster)
+
+    def way_out_with(self, keyring: Path | None) -> str:
+        """The same, where it is a keyring that has the newer key."""
+        return _way_out(self.owner, cluster=self.cluster, keyring=keyring)
 
 
 @dataclass(frozen=True, slots=True)
@@ -233,6 +238,18 @@ class Repositories:
             return None
         return Place(repository, repository.placement(file))
 
+    def namespace_of(self, at: Found, file: Path | None) -> str:
+        """The namespace that a rule gives to an object which names none; else empty.
+
+        Raises:
+            InvalidConfig, Refused, FileError: as `of`.
+        """
+        metadata = at.value.get("metadata")
+        if isinstance(metadata, Mapping) and metadata.get("namespace"):
+            return ""
+        place = self.place(file)
+        return place.namespace if place else ""
+
     def _look(self, folder: Path) -> Repository | None:
         if (folder / FILE_NAME).is_file():
             return _open(folder)
@@ -295,7 +312,8 @@ def _owner(path: Path) -> int:
     return path.stat().st_uid if path.exists() else os.getuid()
 
 
-def _way_out(owner: str, *, cluster: bool) -> str:
+def _way_out(owner: str, *, cluster: bool, keyring: Path | None = None) -> str:
     if cluster:
-        return f"`sealer keys fetch --pin --cluster {owner}` writes the current one"
+        source = "" if keyring is None else f" --keyring {keyring}"
+        return f"`sealer keys fetch --pin --cluster {owner}{source}` writes the current one"
     return "put the current public key there, as `sealer keys fetch` prints it"

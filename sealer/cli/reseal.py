@@ -5,14 +5,13 @@ What kubeseal sealed names no key, so that only who opens it can reseal it: `res
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 import click
 from click.core import ParameterSource
 
-from sealer import files
 from sealer.cli import commits, options
 from sealer.cli.commits import CommitWish, Deed
 from sealer.cli.connecting import Wish
@@ -22,7 +21,7 @@ from sealer.cli.output import Terminal
 from sealer.cli.repository import Repositories
 from sealer.cli.reseal_commit import Sorted, sort_for_commit
 from sealer.cli.resealers import Outcome, Resealer, of_clusters, of_keyring, reseal
-from sealer.errors import FileError, SealerError, UsageError
+from sealer.errors import FileError, Refused, SealerError, UsageError
 from sealer.pinned_keys import short_id
 from sealer.resealing_text import Held
 from sealer.verification import finding_of
@@ -170,7 +169,7 @@ def _tell(run: _Run, arguments: Arguments, terminal: Terminal) -> None:
     if arguments.output_format == "json":
         terminal.json(_report(run))
     elif arguments.dry_run:
-        for line in _details(run.changed):
+        for line in _details({outcome.item.name: outcome.names for outcome in run.changed}):
             terminal.line(line)
     if run.note:
         terminal.note(run.note)
@@ -233,9 +232,8 @@ def _resealers(arguments: Arguments, terminal: Terminal) -> list[Resealer]:
 
 def _reseal(arguments: Arguments, run: _Run, terminal: Terminal) -> None:
     for outcome in _outcomes(arguments, run, terminal):
-        if not arguments.dry_run:
-            _put(outcome, terminal)
-        run.outcomes.append(outcome)
+        if arguments.dry_run or _put(outcome, run, terminal):
+            run.outcomes.append(outcome)
     run.note = _summary(run, "would be " if arguments.dry_run else "")
 
 
@@ -253,18 +251,21 @@ def _reseal_and_commit(
     found: Sorted = sort_for_commit(planned, outcomes)
     run.failures += found.failures
     for outcome in found.to_write:
-        _put(outcome, terminal)
-        run.outcomes.append(outcome)
+        if _put(outcome, run, terminal):
+            run.outcomes.append(outcome)
+    written = list(run.outcomes)
     run.outcomes += found.unchanged
     run.note = _summary(run, "")
-    paths = [outcome.path for outcome in (*found.to_write, *found.earlier)]
-    if not paths:
+    done = [*written, *found.earlier]
+    if not done:
         return
     if found.earlier:
         before = f"{count(len(found.earlier), 'file')} of an earlier run"
-        run.note = f"{run.note}; and {before}" if found.to_write else before
+        run.note = f"{run.note}; and {before}" if written else before
+    paths = [outcome.path for outcome in done]
+    deed = _deed(run, {one.item.name: found.objects[one.item.name] for one in done})
     with commits.watched(planned, paths, terminal):
-        planned.conclude(paths, _deed(run, found), note=run.note, terminal=terminal)
+        planned.conclude(paths, deed, note=run.note, terminal=terminal)
     run.note = ""
 
 
@@ -284,27 +285,30 @@ def _outcomes(arguments: Arguments, run: _Run, terminal: Terminal) -> Iterator[O
         yield outcome
 
 
-def _put(outcome: Outcome, terminal: Terminal) -> None:
-    if outcome.item.path is None:
-        terminal.result(outcome.text)
-    elif outcome.changed:
-        files.write(outcome.path, outcome.text.encode())
+def _put(outcome: Outcome, run: _Run, terminal: Terminal) -> bool:
+    """Write it, but not over what somebody has changed meanwhile."""
+    try:
+        if outcome.item.path is None or outcome.changed:
+            outcome.item.put(outcome.text, terminal)
+    except Refused as error:
+        run.failures.append(error)
+        return False
+    return True
 
 
-def _deed(run: _Run, found: Sorted) -> Deed:
-    every = [*found.to_write, *found.earlier]
+def _deed(run: _Run, objects: Mapping[str, Sequence[str]]) -> Deed:
     keys = ", ".join(str(resealer) for resealer in run.resealers)
-    objects = sum(len(outcome.objects) for outcome in every)
+    number = sum(len(names) for names in objects.values())
     return Deed(
         command="reseal",
-        summary=f"reseal {count(objects, 'secret')} to {keys}",
-        details=("Values and ciphertexts are unchanged.", "", *_details(every)),
+        summary=f"reseal {count(number, 'secret')} to {keys}",
+        details=("Values and ciphertexts are unchanged.", "", *_details(objects)),
     )
 
 
-def _details(outcomes: Sequence[Outcome]) -> Iterator[str]:
-    for outcome in outcomes:
-        yield f"{outcome.item.name}: {', '.join(outcome.objects)}"
+def _details(objects: Mapping[str, Sequence[str]]) -> Iterator[str]:
+    for file, names in objects.items():
+        yield f"{file}: {', '.join(names)}"
 
 
 def _report(run: _Run) -> dict[str, object]:

@@ -31,12 +31,14 @@ class Sorted:
         earlier: resealed by a run before, and to be committed too.
         unchanged: nothing is to be done, or not by us.
         failures: why files are left.
+        objects: name of a file that is to be committed, to the objects that are resealed in it.
     """
 
     to_write: list[Outcome] = field(default_factory=list)
     earlier: list[Outcome] = field(default_factory=list)
     unchanged: list[Outcome] = field(default_factory=list)
     failures: list[SealerError] = field(default_factory=list)
+    objects: dict[str, tuple[str, ...]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,20 +48,20 @@ class _Standing:
     before: Mapping[Path, bytes | None]
     ignored: frozenset[Path]
 
-    def is_pending(self, outcome: Outcome) -> bool:
-        """Whether its last change is a reseal that is not committed."""
+    def pending(self, outcome: Outcome) -> tuple[str, ...]:
+        """What was resealed in it and is not committed; none where anything else has changed."""
         before = self.before.get(_real(outcome))
         try:
-            return before is not None and only_resealed(before.decode(), outcome.item.text)
+            return () if before is None else only_resealed(before.decode(), outcome.item.text)
         except UnicodeDecodeError:
-            return False
+            return ()
 
     def reason_to_leave(self, outcome: Outcome) -> Refused | None:
         if git_root(outcome.path.parent) != self.root:
             why, hint = "belongs to another repository", "run it there"
         elif _real(outcome) in self.ignored:
             why, hint = "is ignored by Git", "run it without --commit"
-        elif _real(outcome) in self.before and not self.is_pending(outcome):
+        elif _real(outcome) in self.before and not self.pending(outcome):
             why = "has changes that are not committed"
             hint = "commit or stash what you changed, and run it again"
         else:
@@ -78,15 +80,15 @@ def sort_for_commit(planned: PlannedCommit, outcomes: Sequence[Outcome]) -> Sort
     standing = _standing(planned.worktree, outcomes)
     result = Sorted()
     for outcome in outcomes:
-        left = standing.reason_to_leave(outcome)
+        left, pending = standing.reason_to_leave(outcome), standing.pending(outcome)
         if outcome.changed and left is not None:
             result.failures.append(left)
-        elif outcome.changed:
-            result.to_write.append(outcome)
-        elif left is None and standing.is_pending(outcome):
-            result.earlier.append(outcome)
-        else:
+            continue
+        if not outcome.changed and (left is not None or not pending):
             result.unchanged.append(outcome)
+            continue
+        (result.to_write if outcome.changed else result.earlier).append(outcome)
+        result.objects[outcome.item.name] = tuple(dict.fromkeys((*pending, *outcome.names)))
     paths = [outcome.path for outcome in (*result.to_write, *result.earlier)]
     check_files(planned.worktree, paths, branch=planned.wish.branch or None, modified=True)
     return result

@@ -13,6 +13,7 @@ from sealer.cli.inputs import Input
 from sealer.cli.repository import Place, Repositories, Repository
 from sealer.errors import SealerError
 from sealer.keyring import KeyState
+from sealer.manifests.models import qualified
 from sealer.offers import KeyringOffers, Offers
 from sealer.pinned_keys import short_id
 from sealer.resealing_text import Held, Resealed, reseal_source
@@ -87,6 +88,12 @@ class Outcome:
         return tuple(dict.fromkeys(str(one) for result in self.results for one in result.changed))
 
     @property
+    def names(self) -> tuple[str, ...]:
+        """The same objects as `changed`, without their kind."""
+        changed = (one for result in self.results for one in result.changed)
+        return tuple(dict.fromkeys(qualified(one.metadata) for one in changed))
+
+    @property
     def failures(self) -> tuple[SealerError, ...]:
         """Why objects were left as they are."""
         return tuple(error for result in self.results for error in result.failures)
@@ -111,7 +118,7 @@ def of_keyring(directory: Path, repository: Repository | None) -> Resealer:
     """
     offers = KeyringOffers(keyring_directory.load_keys(directory))
     now = datetime.now(UTC)
-    return Resealer(offers, now, warnings=tuple(_outdated(repository, offers)))
+    return Resealer(offers, now, warnings=tuple(_outdated(repository, offers, directory)))
 
 
 def of_clusters(repository: Repository | None, wish: Wish) -> list[Resealer]:
@@ -170,7 +177,9 @@ def _of_cluster(repository: Repository | None, asked: Asked) -> Resealer:
     return Resealer(offers, datetime.now(UTC), name, tuple(_outdated(repository, offers)))
 
 
-def _outdated(repository: Repository | None, offers: Offers) -> Iterator[str]:
+def _outdated(
+    repository: Repository | None, offers: Offers, keyring: Path | None = None
+) -> Iterator[str]:
     for key in repository.all_keys() if repository else ():
         if key.pinned.key.id in offers.own - {offers.newest}:
-            yield f"{key} is not the newest key any more: {key.way_out}"
+            yield f"{key} is not the newest key any more: {key.way_out_with(keyring)}"

@@ -32,7 +32,7 @@ sealer status --private-key sealed-secrets-keys.yaml
 _HINT = "name a --keyring, ask the cluster with --live, or pin its key with `sealer init`"
 _THEIRS = "which key opens what kubeseal sealed shows only by opening it: --private-key FILE"
 
-_THEIR_VERSION = "bitnami.com/v1alpha1"
+_THEIR_VERSION = b"bitnami.com/v1alpha1"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -116,7 +116,7 @@ def _take(arguments: Arguments, terminal: Terminal) -> Inventory:
     for line in known.outdated():
         terminal.warn(line)
     gathered = gather(
-        ((item.name, item.text.encode()) for item in found),
+        ((item.name, item.raw) for item in found),
         {name: place.namespace for name, place in places.items() if place},
     )
     own = take_stock(
@@ -128,7 +128,7 @@ def _take(arguments: Arguments, terminal: Terminal) -> Inventory:
         ),
         now=datetime.now(UTC),
     )
-    if not any(_THEIR_VERSION in item.text for item in found):
+    if not any(_THEIR_VERSION in item.raw for item in found):
         return own
     from sealer.cli import bitnami_stock  # noqa: PLC0415 - RSA takes 60 ms to import
 

@@ -12,7 +12,6 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
-from sealer import files
 from sealer.cli import commits
 from sealer.cli.commits import CommitWish, Deed, PlannedCommit
 from sealer.cli.inputs import Input, read_inputs
@@ -149,7 +148,7 @@ def run(job: Job, turn: Turn, wording: Wording, terminal: Terminal) -> int:
     try:
         for item, turned in _turn_all(state, turn):
             if at_once:
-                _put(item, turned, terminal)
+                item.put(turned.text, terminal)
                 for line in state.lines(item, turned):
                     terminal.note(line)
             state.turned.append((item, turned))
@@ -203,7 +202,7 @@ def _write_and_commit(state: _Run) -> None:
     written = 0
     try:
         for item, turned in state.turned:
-            _put(item, turned, state.terminal)
+            item.put(turned.text, state.terminal)
             written += 1
     except (SealerError, KeyboardInterrupt, SystemExit):
         total = count(len(state.turned), "file")
@@ -213,13 +212,6 @@ def _write_and_commit(state: _Run) -> None:
         state.terminal.note(line)
     with commits.watched(planned, state.paths, state.terminal):
         commits.tell(planned, state.paths, state.deed, note=state.summary, terminal=state.terminal)
-
-
-def _put(item: Input, turned: Turned, terminal: Terminal) -> None:
-    if item.path is None:
-        terminal.result(turned.text)
-    else:
-        files.write(item.path, turned.text.encode())
 
 
 def _report(state: _Run) -> None:

@@ -16,6 +16,7 @@ from sealer.cli.backup_opening import BackupKeys, backup_keys, open_backup
 from sealer.cli.inputs import read_inputs
 from sealer.cli.output import Destination, Terminal
 from sealer.cli.private_keys import PrivateKeys, read_keyring_or_files
+from sealer.cli.repository import Repositories
 from sealer.cli.shell_variables import variable_lines
 from sealer.errors import InvalidManifest, SealerError, UsageError
 from sealer.manifests.documents import Data
@@ -82,13 +83,16 @@ def command(arguments: Arguments, terminal: Terminal) -> None:
     """
     keys = _private_keys(arguments, terminal)
     names = (*arguments.inputs, *arguments.filenames)
+    repositories = Repositories()
     found = [
-        at
+        (at, item.path)
         for item in read_inputs(names, mentioning="SealedSecret", terminal=terminal)
         for at in item.parse().objects()
     ]
     opened = [
-        _open(at, keys, namespace=arguments.namespace) for at in found if _is_sealed(at, terminal)
+        _open(at, keys, namespace=arguments.namespace or repositories.namespace_of(at, path))
+        for at, path in found
+        if _is_sealed(at, terminal)
     ]
     if not opened:
         raise InvalidManifest("there is no SealedSecret here", file=", ".join(names) or "<stdin>")

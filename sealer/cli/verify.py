@@ -196,10 +196,7 @@ def _inputs(arguments: Arguments, terminal: Terminal) -> Iterator[Input]:
     for change in history.changed(history.version("HEAD"), INDEX):
         if change.after is not None and _MENTION.encode() in change.after:
             path = Path(shown(worktree.root / change.path))
-            try:
-                yield Input(path, worktree.root, change.after.decode())
-            except UnicodeDecodeError:
-                raise InvalidManifest("not UTF-8 text", file=str(path)) from None
+            yield Input(path, worktree.root, change.after)
 
 
 def _ask(

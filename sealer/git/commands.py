@@ -47,7 +47,11 @@ _ELSEWHERE = (
 
 
 def run(
-    directory: Path, *arguments: str, accepted: tuple[int, ...] = (0,), index: str | None = None
+    directory: Path,
+    *arguments: str,
+    accepted: tuple[int, ...] = (0,),
+    index: str | None = None,
+    literal: bool = True,
 ) -> bytes:
     """What a command prints.
 
@@ -56,13 +60,14 @@ def run(
         arguments: of `git`, the command first.
         accepted: exit codes that are answers and not failures.
         index: absolute path of the index; None for the repository's own.
+        literal: whether Git is told that names are no patterns; not every command can be.
 
     Raises:
         GitError: it fails, takes too long, or there is no Git.
     """
     try:
         status, printed, said = _git().execute(
-            _command(directory, arguments),
+            _command(directory, arguments, literal=literal),
             with_extended_output=True,
             with_exceptions=False,
             stdout_as_string=False,
@@ -156,8 +161,9 @@ def _interrupts_held_back() -> Iterator[list[int]]:
         signal.signal(signal.SIGINT, usual)
 
 
-def _command(directory: Path, arguments: tuple[str, ...]) -> list[str]:
-    return ["git", "--literal-pathspecs", "--no-pager", "-C", str(directory), *arguments]
+def _command(directory: Path, arguments: tuple[str, ...], *, literal: bool = True) -> list[str]:
+    literally = ["--literal-pathspecs"] if literal else []
+    return ["git", *literally, "--no-pager", "-C", str(directory), *arguments]
 
 
 def _no_git() -> GitError:

@@ -36,7 +36,9 @@ _FILES = {
     "rebase-apply": "a rebase or `git am`",
     "sequencer": "a cherry-pick or revert",
     "BISECT_LOG": "a bisection",
+    "SQUASH_MSG": "a merge with --squash",
 }
+_WRITTEN = "the files are written; commit them when that is mended, or put them back"
 _ESCAPE = re.compile(r"\x1b(?:\[[0-9;?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)|.)")
 
 
@@ -139,6 +141,7 @@ def commit_files(
         return None
     with _on_branch(root, branch), _in_index(root, changed):
         _commit(root, changed, message)
+    _follow_hooks(root, changed)
     return _committed(root)
 
 
@@ -214,8 +217,7 @@ def _name(root: Path, path: Path) -> str:
 
 
 def _check_ignored(root: Path, names: Sequence[str], *, force: bool) -> None:
-    options = ("ls-files", "-z", "--others", "--ignored", "--exclude-standard", "--")
-    ignored = () if force else tuple(standing.listed(root, options, names))
+    ignored = () if force else standing.ignored(root, names)
     if ignored:
         raise Refused(
             "is ignored by Git (`git check-ignore -v` says why)",
@@ -278,7 +280,9 @@ def _in_index(root: Path, names: Sequence[str]) -> Iterator[None]:
         for some in standing.chunks(present):
             commands.run(root, "update-index", "--add", "--", *some)
         yield
-    except BaseException:
+    except BaseException as error:
+        if isinstance(error, SealerError):
+            error.hint = error.hint or _WRITTEN
         if standing.head(root) == head:
             for some in standing.chunks(present):
                 with suppress(SealerError):  # the error that led here is the one to tell
@@ -289,7 +293,8 @@ def _in_index(root: Path, names: Sequence[str]) -> Iterator[None]:
 def _commit(root: Path, names: Sequence[str], message: str) -> None:
     with tempfile.TemporaryDirectory(prefix="sealer-") as folder:
         text, listed = Path(folder, "message"), Path(folder, "paths")
-        files.create(text, message.encode())
+        # Names of files may hold bytes that are no text.
+        files.create(text, os.fsencode(message).decode(errors="backslashreplace").encode())
         files.create(listed, b"".join(b":(top,literal)%s\0" % os.fsencode(name) for name in names))
         status, said = commands.run_with_hooks(
             root,
@@ -307,8 +312,16 @@ def _commit(root: Path, names: Sequence[str], message: str) -> None:
     kind = Refused if status == 1 else GitError
     raise kind(
         f"nothing is committed; git says:\n{_readable(said)}",
-        hint="the files are written; commit them when that is mended, or put them back",
+        hint=_WRITTEN,
     )
+
+
+def _follow_hooks(root: Path, names: Sequence[str]) -> None:
+    # Of what hooks put into a commit of some files, the index hears nothing: it would take that
+    # back with the next commit.
+    with suppress(SealerError):  # the commit is made
+        for some in standing.chunks(list(standing.staged(root, names))):
+            commands.run(root, "reset", "--quiet", "--", *some)
 
 
 def _readable(said: str) -> str:

@@ -52,7 +52,11 @@ def set_up(worktree: Worktree, setting: str, value: str) -> None:
     if before == value:
         return
     if before:
-        raise AlreadyExists(f"{setting} has another value already", file=str(worktree.root))
+        raise AlreadyExists(
+            f"{setting} has another value already",
+            file=str(worktree.root),
+            hint=f"`git config --unset {setting}` takes it away",
+        )
     commands.run(worktree.root, "config", "--local", setting, value)
 
 
@@ -62,10 +66,8 @@ def ignored_files(worktree: Worktree, paths: Sequence[Path]) -> frozenset[Path]:
     Raises:
         GitError: Git fails; also where a path is outside of the work tree.
     """
-    options = ("ls-files", "-z", "--others", "--ignored", "--exclude-standard", "--")
     names = [os.path.realpath(path) for path in paths]
-    found = standing.listed(worktree.root, options, names)
-    return frozenset(worktree.root / name for name in found)
+    return frozenset(worktree.root / name for name in standing.ignored(worktree.root, names))
 
 
 def _is_inside(path: Path, folder: Path) -> bool:

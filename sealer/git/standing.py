@@ -76,6 +76,20 @@ def written(root: Path, names: Iterable[str]) -> dict[str, str]:
     return found
 
 
+def ignored(root: Path, names: Sequence[str]) -> list[str]:
+    """The files that Git is told to ignore, whether they are there or not; not what it knows."""
+    options = ("ls-files", "-z", "--others", "--ignored", "--exclude-standard", "--")
+    found = list(listed(root, options, names))
+    absent = [name for name in names if not os.path.lexists(root / name)]
+    return found + [name for name in absent if _would_be_ignored(root, name)]
+
+
+def _would_be_ignored(root: Path, name: str) -> bool:
+    # One at a time, since it prints names in quotes. What begins with a dot is no pattern to it.
+    ask = ("check-ignore", "--", f"./{name}")
+    return bool(commands.run(root, *ask, accepted=(0, 1), literal=False))
+
+
 def listed(root: Path, options: Sequence[str], names: Sequence[str]) -> Iterator[str]:
     """What a command prints of these files, one field after the other."""
     for some in chunks(names):

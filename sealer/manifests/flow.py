@@ -91,7 +91,8 @@ def written(around: Surroundings, value: Data, base: str | None) -> str:
         return _word(value)
     if base is None:
         return writing.pretty(value, indent=None)
-    return writing.pretty(value, indent=2).replace("\n", around.newline + base)
+    text = writing.pretty(value, indent=around.layout.flow)
+    return text.replace("\n", around.newline + base)
 
 
 def put(around: Surroundings, node: Node, value: Data) -> Edit:

@@ -108,7 +108,16 @@ def look_around(text: str, start: int, root: Node | None, *, is_json: bool) -> S
         depth = around.column(child.content) - around.column(parent.content)
         steps.setdefault(type(child), depth)
     layout = Layout(step=steps.get(Mapping, 2), dash=steps.get(Sequence, 0))
-    return replace(around, layout=layout)
+    return replace(around, layout=replace(layout, flow=_flow_step(around, root) or layout.flow))
+
+
+def _flow_step(around: Surroundings, root: Node | None) -> str:
+    """What the first member of JSON is indented by; empty where it stands on no line of its own."""
+    if not isinstance(root, Mapping) or not root.flow or not root.entries:
+        return ""
+    first = root.entries[0].key.start
+    line = around.line_start(first)
+    return around.text[line:first] if around.begins_line(first) and root.start < line else ""
 
 
 def _first_break_is_crlf(text: str, start: int) -> bool:

@@ -49,11 +49,13 @@ class Layout:
         step: columns that a mapping stands deeper than the one around it.
         dash: columns that the dashes of a sequence stand deeper than their key.
         literal: text of several lines may stand in literal blocks.
+        flow: white space by which JSON of several lines is indented.
     """
 
     step: int = 2
     dash: int = 0
     literal: bool = True
+    flow: str = "  "
 
 
 def dump(value: Data) -> str:
@@ -76,7 +78,7 @@ def dump_json(value: Data) -> str:
     return pretty(value, indent=2) + "\n"
 
 
-def pretty(value: Data, *, indent: int | None) -> str:
+def pretty(value: Data, *, indent: int | str | None) -> str:
     """Return JSON that is YAML too, on one line (`indent` None) or on many; raises as `dump`."""
     text = json.dumps(plain(value), indent=indent, ensure_ascii=False, allow_nan=False)
     # YAML would fold some of these and refuse the others; they stand inside of strings only.

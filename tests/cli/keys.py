@@ -39,7 +39,7 @@ def lay_out(folder: Path) -> list[Path]:
     ring.mkdir(parents=True)
     _add(ring, OLD, KeyRecord(ordinal=1, state=KeyState.RETIRED, created_at=MADE, retired_at=MADE))
     _add(ring, NEW, KeyRecord(ordinal=2, state=KeyState.ACTIVE, created_at=MADE))
-    pinned = PinnedKey(key=NEW.public, state=KeyState.ACTIVE, ordinal=2)
+    pinned = PinnedKey(key=NEW.public, state=KeyState.ACTIVE, ordinal=2, created_at=MADE)
     public = {
         "old": PinnedKey(key=OLD.public),
         "new": pinned,

@@ -250,3 +250,62 @@ def test_outside_of_git_a_configuration_above_counts_for_nobody(
     assert main(["seal", "secret.yaml", "-w", "sealed.yaml"]) == 2
     monkeypatch.chdir(tmp_path)
     assert main(["seal", "inner/secret.yaml", "-w", "inner/sealed.yaml"]) == 0
+
+
+@pytest.mark.parametrize("command", ["status", "reseal --keyring ../keys/ring", "verify"])
+def test_a_file_that_is_no_text_does_not_hide_the_others(
+    repository: Repository, command: str
+) -> None:
+    repository.save("a.yaml", b"# caf\xe9\nkind: SealedSecret\n")
+    said = sealer(*command.split(), cwd=repository.root, code=1 if command == "verify" else 3)
+    assert "a.yaml: not UTF-8 text" in said
+    found = {"status": "b.yaml:1", "verify": "2 files, 1 sound SealedSecret"}
+    assert found.get(command, "1 file, 1 object on") in said
+
+
+def test_a_staged_file_that_is_no_text_does_not_hide_the_others(repository: Repository) -> None:
+    repository.save("a.yaml", b"# caf\xe9\nkind: SealedSecret\n")
+    repository.save("b.yaml", "kind: SealedSecret\nmetadata: [\n")
+    repository.git("add", "a.yaml", "b.yaml")
+    said = sealer("verify", "--staged", cwd=repository.root, code=1)
+    assert "a.yaml: not UTF-8 text" in said
+    assert "b.yaml:3: no YAML" in said
+
+
+def test_a_link_and_its_file_are_one_object(repository: Repository) -> None:
+    (repository.root / "link.yaml").symlink_to("a.yaml")
+    said = sealer("status", cwd=repository.root)
+    assert "link.yaml" not in said
+    assert "of 2 objects" in said
+
+
+NO_TEXT = os.fsdecode(b"\xff")
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        f"basic-auth a --username {NO_TEXT} --password x",
+        f"basic-auth a --username a --password {NO_TEXT}",
+        f"docker-registry a --docker-username {NO_TEXT} --docker-password x",
+        f"docker-registry a --docker-username a --docker-password x --docker-email {NO_TEXT}",
+        f"bootstrap-token bootstrap-token-abcdef --description {NO_TEXT}",
+        f"bootstrap-token bootstrap-token-abcdef --group {NO_TEXT}",
+    ],
+)
+def test_options_that_are_no_text_are_refused(
+    repository: Repository, monkeypatch: pytest.MonkeyPatch, arguments: str
+) -> None:
+    monkeypatch.chdir(repository.root)
+    assert main(["create", *arguments.split(), "-n", "kube-system"]) == 2
+
+
+def test_names_of_files_that_are_no_text_can_be_committed_and_listed(
+    repository: Repository,
+) -> None:
+    name = f"{NO_TEXT}.yaml"
+    create = ("create", "generic", "db", "-n", "shop", "--from-file", "a=-", "--commit")
+    said = sealer(*create, "-w", name, cwd=repository.root, stdin=VALUE)
+    assert "sealed to prod" in said
+    assert "\\xff.yaml: SealedSecret shop/db" in repository.git("log", "-1", "--format=%B")
+    assert "\\udcff.yaml" in sealer("status", "-o", "json", cwd=repository.root)

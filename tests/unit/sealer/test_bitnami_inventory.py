@@ -38,8 +38,14 @@ def _text(to: Certificate, name: str = "db") -> str:
 
 
 def _take(text: str, known: BitnamiKnowledge) -> Inventory:
+    raw = text.encode()
     found = find(
-        [("db.yaml", text), ("other.yaml", "kind: ConfigMap"), ("broken.yaml", f"{{{text}")]
+        [
+            ("db.yaml", raw),
+            ("other.yaml", b"kind: ConfigMap"),
+            ("broken.yaml", b"{" + raw),
+            ("latin.yaml", b"# \xe9\n" + raw),
+        ]
     )
     return take_stock(found, known, namespaces={"db.yaml": "shop"}, now=NOW)
 
@@ -75,7 +81,7 @@ def test_without_it_there_are_candidates_and_no_guess() -> None:
 
 def test_a_key_that_was_made_later_or_has_failed_is_no_candidate() -> None:
     text = _text(OLD)
-    (at,) = find([("db.yaml", text)])
+    (at,) = find([("db.yaml", text.encode())])
     first, second = values_of(at)
     committed = datetime(2025, 6, 1, tzinfo=UTC)
     known = BitnamiKnowledge(certificates=KNOWN, private=PRIVATE[1:], committed={first: committed})
@@ -109,5 +115,5 @@ def test_what_is_malformed_is_a_problem_beside_the_others() -> None:
     inventory = _take(text, BitnamiKnowledge())
     assert len(inventory.problems) == 2
     assert joined(inventory, inventory).objects == inventory.objects * 2
-    (*_, last) = find([("db.yaml", text)])
+    (*_, last) = find([("db.yaml", text.encode())])
     assert values_of(last) == ()

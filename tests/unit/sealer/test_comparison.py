@@ -242,3 +242,13 @@ def test_readers_come_first_then_templates_of_shared_secrets_then_names() -> Non
 def test_what_cannot_be_read_is_said() -> None:
     found = compared([("a.yaml", b"SealedSecret: ]")], [file("b.json", manifest(unknown=1))])
     assert (len(found.problems_before), len(found.problems_after)) == (1, 1)
+
+
+def test_what_was_in_a_file_that_cannot_be_read_now_is_not_called_removed() -> None:
+    old = [file("a.json", manifest("a")), file("b.json", manifest("b")), file("c:1", manifest("c"))]
+    found = compared(old, [("a.json", b"{SealedSecret"), ("d.json", b"SealedSecret: ]")])
+    assert [(one.name, one.change) for one in found.objects] == [
+        ("shop/b", ObjectChange.REMOVED),
+        ("shop/c", ObjectChange.REMOVED),
+    ]
+    assert len(found.problems_after) == 2

@@ -114,6 +114,17 @@ def test_what_is_no_form_is_refused(text: str) -> None:
         _closed("a").read(text)
 
 
+@pytest.mark.parametrize("key", ["n", "on", "1e3", "0o17", "2026-11-22"])
+def test_a_key_is_what_is_typed_too(key: str) -> None:
+    form = _closed("password")
+    assert form.read(f"{form.text()}  {key}: made-up\n").values == {key: b"made-up"}
+    with pytest.raises(InvalidManifest, match=f"the form:3: key {key}: there is no value"):
+        form.read(f"{form.text()}  {key}:\n")
+    shown = _closed(key).text()
+    assert _closed(key).read(shown).is_nothing
+    assert _closed(key).read(shown.replace('"', "")).is_nothing
+
+
 def test_an_item_whose_line_is_gone_is_removed() -> None:
     form = _closed("a", "b")
     assert form.read("data: {}\n").removed == ("a", "b")

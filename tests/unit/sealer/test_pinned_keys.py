@@ -15,7 +15,10 @@ from sealer.pinned_keys import PinnedKey, short_id
 _KEY = UnsealingKey(b"made up for tests: a pinned key.")
 _OTHER = UnsealingKey(b"made up for tests: another key..")
 _NOW = datetime(2026, 11, 22, 10, tzinfo=UTC)
-_FULL = PinnedKey(key=_KEY.public, state=KeyState.ACTIVE, ordinal=4, not_after=_NOW)
+_MADE = datetime(2026, 10, 22, 10, tzinfo=UTC)
+_FULL = PinnedKey(
+    key=_KEY.public, state=KeyState.ACTIVE, ordinal=4, created_at=_MADE, not_after=_NOW
+)
 
 
 def test_what_is_written_is_read_again() -> None:
@@ -25,10 +28,11 @@ def test_what_is_written_is_read_again() -> None:
 
 def test_the_comment_lines_stand_above_a_pem_block_that_others_can_read() -> None:
     text = _FULL.to_pem()
-    assert text.splitlines()[:5] == [
+    assert text.splitlines()[:6] == [
         f"# sealer public key {_KEY.id}",
         "# state: Active",
         "# ordinal: 4",
+        "# created: 2026-10-22T10:00:00Z",
         "# not after: 2026-11-22T10:00:00Z",
         "-----BEGIN PUBLIC KEY-----",
     ]
@@ -43,9 +47,11 @@ def test_comments_belong_to_the_key_below_them() -> None:
 
 
 def test_the_public_half_of_a_held_key_says_what_the_keyring_says() -> None:
-    record = KeyRecord(ordinal=2, state=KeyState.RETIRED, created_at=_NOW, not_after=_NOW)
+    record = KeyRecord(ordinal=2, state=KeyState.RETIRED, created_at=_MADE, not_after=_NOW)
     held = HeldKey(public=_KEY.public, record=record, unwrapper=_KEY)
-    expected = PinnedKey(key=_KEY.public, state=KeyState.RETIRED, ordinal=2, not_after=_NOW)
+    expected = PinnedKey(
+        key=_KEY.public, state=KeyState.RETIRED, ordinal=2, created_at=_MADE, not_after=_NOW
+    )
     assert PinnedKey.of(held) == expected
 
 
@@ -78,6 +84,11 @@ def test_only_an_active_key_is_sealed_to(state: KeyState) -> None:
 def test_a_comment_line_that_is_wrong_is_refused(line: str, message: str) -> None:
     with pytest.raises(InvalidKey, match=message):
         pinned_keys.read(f"{line}\n{_KEY.public.to_pem()}")
+
+
+@pytest.mark.parametrize("line", ["# created by hand", "# created: yesterday", "# created"])
+def test_when_a_key_was_made_may_be_said_in_any_words(line: str) -> None:
+    assert pinned_keys.read(f"{line}\n{_KEY.public.to_pem()}") == (PinnedKey(key=_KEY.public),)
 
 
 def test_a_file_without_a_public_key_is_refused() -> None:

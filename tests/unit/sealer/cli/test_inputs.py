@@ -10,7 +10,7 @@ import pytest
 
 from sealer.cli.inputs import read_bytes, read_inputs
 from sealer.cli.output import Terminal
-from sealer.errors import FileError, InvalidManifest
+from sealer.errors import FileError, InvalidManifest, Refused
 
 _TERMINAL = Terminal(quiet=False)
 
@@ -31,6 +31,35 @@ def test_a_directory_stands_for_the_files_below_it_in_the_order_of_names(tmp_pat
     assert _read(tmp_path) == names
 
 
+def test_a_link_to_a_file_that_is_found_anyway_is_not_looked_at_twice(tmp_path: Path) -> None:
+    for name in ("repository/real/db.yaml", "repository/real/db.txt", "outside.yaml"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text("kind: Secret")
+    repository = tmp_path / "repository"
+    for name, target in (
+        ("a.yaml", "real/db.yaml"),
+        ("b.yaml", "real/db.txt"),
+        ("c.yaml", "../outside.yaml"),
+    ):
+        (repository / name).symlink_to(target)
+    found = [str(repository / name) for name in ("b.yaml", "c.yaml", "real/db.yaml")]
+    assert _read(repository) == found
+    assert _read(repository / "a.yaml") == [str(repository / "a.yaml")]
+
+
+def test_what_somebody_has_changed_meanwhile_is_not_written_over(tmp_path: Path) -> None:
+    file = tmp_path / "db.yaml"
+    file.write_bytes(b"one\r\n")
+    (item,) = read_inputs([str(file)], mentioning="", terminal=_TERMINAL)
+    file.write_bytes(b"two\r\n")
+    with pytest.raises(Refused, match="somebody else has changed it"):
+        item.put("three\r\n", _TERMINAL)
+    assert file.read_bytes() == b"two\r\n"
+    file.write_bytes(b"one\r\n")
+    item.put("three\r\n", _TERMINAL)
+    assert file.read_bytes() == b"three\r\n"
+
+
 def test_a_file_that_is_named_is_read_whatever_it_is_called(tmp_path: Path) -> None:
     file = tmp_path / "secret.txt"
     file.write_text("x")
@@ -40,8 +69,9 @@ def test_a_file_that_is_named_is_read_whatever_it_is_called(tmp_path: Path) -> N
 def test_what_is_not_utf_8_is_refused_without_showing_it(tmp_path: Path) -> None:
     file = tmp_path / "latin.yaml"
     file.write_bytes(b"\xe4made-up-password")
-    with pytest.raises(InvalidManifest, match=r"not UTF-8 text$") as caught:
-        _read(file)
+    (item,) = read_inputs([str(file)], mentioning="", terminal=_TERMINAL)
+    with pytest.raises(InvalidManifest, match=r"latin\.yaml: not UTF-8 text$") as caught:
+        item.parse()
     assert "made-up-password" not in str(caught.value)
     assert caught.value.__suppress_context__
 

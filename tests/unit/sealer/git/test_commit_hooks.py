@@ -40,6 +40,19 @@ def test_hooks_find_git_as_the_user_has_it(
     assert seen == "apps/b.yaml\nC.UTF-8\n"
 
 
+def test_what_a_hook_makes_of_the_files_is_not_staged_to_be_taken_back(
+    repository: Repository,
+) -> None:
+    hook(repository, "pre-commit", "for f in a.yaml new.yaml; do echo hook >> $f; git add $f; done")
+    repository.save("a.yaml", "A\n")
+    repository.save("new.yaml", "new\n")
+    repository.save("other.txt", "x\n")
+    repository.git("add", "other.txt")
+    assert commit(repository, "a.yaml", "new.yaml")
+    assert repository.git("show", "HEAD:new.yaml") == "new\nhook"
+    assert repository.git("status", "--porcelain") == "M  other.txt"
+
+
 @pytest.mark.parametrize("name", ["pre-commit", "commit-msg"])
 def test_a_hook_that_says_no_leaves_everything_but_the_files_as_it_was(
     repository: Repository, name: str

@@ -29,6 +29,7 @@ from tests.unit.sealer.git.committing import (
         ("cherry-pick side~1 side", "a cherry-pick"),
         ("revert --no-edit HEAD~1", "a revert"),
         ("bisect start HEAD HEAD~1", "a bisection"),
+        ("merge --squash side", "a merge with --squash"),
     ],
 )
 def test_in_the_middle_of_something_it_is_refused(
@@ -69,6 +70,22 @@ def test_an_ignored_file_is_refused_unless_forced_or_known(repository: Repositor
     check_files(Worktree(repository.root), [path], force=True, modified=True)
     assert commit_files(Worktree(repository.root), [path], "seal", force=True)
     assert commit(repository, "a.yaml")
+
+
+@pytest.mark.parametrize("name", ["private/new/db.yaml", ":(glob)db.secret.yaml", "-ü.secret.yaml"])
+def test_an_ignored_file_is_refused_before_it_is_there(repository: Repository, name: str) -> None:
+    repository.commit({".gitignore": "*.secret.yaml\nprivate/\n!kept.secret.yaml\n"})
+    with pytest.raises(Refused, match="is ignored"):
+        check(repository, "new.yaml", name)
+    check(repository, "new.yaml", "kept.secret.yaml", "a.yaml")
+
+
+def test_an_index_that_is_locked_is_told_with_what_stands(repository: Repository) -> None:
+    repository.save("new.yaml", "new\n")
+    repository.save(".git/index.lock", "")
+    with pytest.raises(GitError, match=r"index\.lock") as caught:
+        commit(repository, "new.yaml")
+    assert "the files are written" in caught.value.hint
 
 
 def test_a_file_of_a_submodule_is_refused_with_the_way_out(

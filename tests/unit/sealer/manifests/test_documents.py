@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
 from sealer.errors import InvalidManifest
@@ -169,6 +171,14 @@ CHANGES: dict[str, tuple[tuple[Change, ...], str, str]] = {
         "{}",
     ),
 }
+
+
+@pytest.mark.parametrize("indent", ["\t", "    ", " ", None])
+def test_json_is_indented_as_it_is(indent: str | None) -> None:
+    text = json.dumps({"a": {"b": [{"c": 1}]}}, indent=indent)
+    new = json.dumps({"a": {"b": [{"c": 1}], "d": [{"e": "f"}]}}, indent=indent)
+    (document,) = read(text)
+    assert apply(text, edit(document, Put(("a", "d"), [{"e": "f"}]))) == new
 
 
 @pytest.mark.parametrize("newline", ["\n", "\r\n"], ids=["lf", "crlf"])
