@@ -10,12 +10,13 @@ SERVED := SEALER_REQUIRE_TOOLS=1 $(PYTEST) --numprocesses 2 --dist loadfile
 FAST := tests/unit tests/properties tests/vectors tests/cli tests/test_packaging.py tests/test_watch.py
 SLOW := tests/tools tests/cluster tests/e2e
 
-.PHONY: help demo test dev format lint check cluster e2e bench vectors coverage package clean
+.PHONY: help demo test dev format lint fast test-fast check cluster e2e bench vectors coverage package clean
 
 help:
 	@echo "make demo      the whole way from a Secret to an opened Secret, without a cluster"
 	@echo "make test      every check and every test, a real API server included"
-	@echo "make check     what to run before a commit: lint and the tests that need no server, under a minute"
+	@echo "make check     what to run before a commit: lint and the tests that need no server"
+	@echo "make test-fast PYTHON=python3.13   those tests on another Python, in an environment of its own"
 	@echo "make format lint cluster e2e bench vectors coverage package clean"
 
 demo: $(VENV)/demo-ready
@@ -37,8 +38,13 @@ lint: dev
 	PYTHONPATH=. $(BIN)/lint-imports
 	$(BIN)/yamllint --strict --config-file .yamllint.yaml .
 
-check: lint
+check: lint fast
+
+fast: dev
 	$(PARALLEL) -m "not slow" $(FAST)
+
+test-fast:
+	$(MAKE) --no-print-directory fast VENV=.venv-$$($(PYTHON) -c 'import platform; print(platform.python_version())')
 
 cluster: dev
 	$(SERVED) tests/cluster
@@ -60,7 +66,7 @@ package: dev
 	$(BIN)/python -m build
 
 clean:
-	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis .coverage*
+	rm -rf $(VENV) .venv-* build dist .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis .coverage*
 
 $(BIN)/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \

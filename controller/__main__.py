@@ -21,7 +21,7 @@ from controller.settings import (
     read_duration,
 )
 from sealer.crypto.scope import Scope
-from sealer.errors import SealerError
+from sealer.errors import SealerError, UsageError
 from sealer.wording import printable
 
 if TYPE_CHECKING:
@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 _INTERVAL_SECONDS = 1.0
 _DEFAULTS = ClusterSettings()
 _BITNAMI = BitnamiSettings()
+_EXTRA = ("aiohttp", "kopf", "prometheus_client")
+"""What the extra sealer[controller] brings, and embedded mode does without."""
 _LEVELS = ("debug", "info", "warning", "error")
 T = TypeVar("T")
 _Command = TypeVar("_Command", bound=Callable[..., object])
@@ -241,7 +243,15 @@ def _in_cluster(
 ) -> None:
     import asyncio  # noqa: PLC0415 - the embedded mode needs none of this
 
-    from controller import clustered, logs  # noqa: PLC0415 - same
+    try:
+        from controller import clustered, logs  # noqa: PLC0415 - same
+    except ModuleNotFoundError as error:
+        if error.name not in _EXTRA:
+            raise
+        raise UsageError(
+            f"a cluster takes {error.name}, which is not installed",
+            hint="pip install '.[controller]'; or work without one: see --help on --source",
+        ) from None
 
     logs.start(LogFormat(log_format), log_level)
     bitnami = _bitnami(options)

@@ -88,6 +88,7 @@ class ApiServer:
             ClusterError: there is no usable kubeconfig.
         """
         self._client = api = client_of(connection)
+        self._unreachable_hint = f"does `{connection.kubectl} version` answer?"
         self._core = client.CoreV1Api(api)
         self._custom = client.CustomObjectsApi(api)
 
@@ -245,7 +246,7 @@ class ApiServer:
         except (HTTPError, OSError):
             raise ClusterError(
                 f"the API server cannot be reached for {what}",
-                hint="does `kubectl version` answer?",
+                hint=self._unreachable_hint,
             ) from None
         if len(content) > _MAX_ANSWER_BYTES:
             raise ClusterError(f"the answer to {what} is too large")
@@ -260,7 +261,7 @@ class ApiServer:
         namespace: str,
         **arguments: Any,  # noqa: ANN401 - a client call's
     ) -> Object:
-        with _converted(act, resource):
+        with _converted(act, resource, hint=self._unreachable_hint):
             if resource.group:
                 scope = "namespaced" if namespace else "cluster"
                 call = getattr(self._custom, f"{verb}_{scope}_custom_object")
@@ -279,15 +280,13 @@ class ApiServer:
 
 
 @contextmanager
-def _converted(act: str, resource: Resource) -> Iterator[None]:
+def _converted(act: str, resource: Resource, *, hint: str) -> Iterator[None]:
     try:
         yield
     except ApiException as error:
         raise _refusal(_Answer.read(error), act, resource) from None
     except (HTTPError, OSError, ValueError):
-        raise ClusterError(
-            f"the API server cannot be reached to {act}", hint="does `kubectl version` answer?"
-        ) from None
+        raise ClusterError(f"the API server cannot be reached to {act}", hint=hint) from None
 
 
 @dataclass(frozen=True, slots=True)

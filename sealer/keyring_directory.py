@@ -13,7 +13,7 @@ import re
 import stat
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -41,6 +41,7 @@ else:
 _PRIVATE_FILE = re.compile(r"(?P<id>[0-9a-f]{32})\.pem")
 _OTHERS = stat.S_IRWXG | stat.S_IRWXO
 _LOCK = ".lock"
+_IGNORE_FILE = ".gitignore"
 _MAKE_ONE = "make one with `sealer keys init --keyring DIR`"
 
 
@@ -98,15 +99,19 @@ def _ids(directory: Path) -> list[str]:
 
 
 def make(directory: Path) -> None:
-    """Make the directory if it is not there; only its owner may enter it.
+    """Make the directory if it is not there; only its owner may enter it, and Git leaves it out.
 
     Raises:
         FileError: it cannot be made.
     """
     try:
         directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        new = not any(directory.iterdir())
     except OSError as error:
         raise FileError(f"cannot be made: {error.strerror}", file=str(directory)) from None
+    if new:
+        with suppress(AlreadyExists):
+            files.create(directory / _IGNORE_FILE, b"*\n", mode=files.PUBLIC)
 
 
 def init(directory: Path, *, now: datetime) -> HeldKey:

@@ -6,6 +6,7 @@ A kubeconfig holds keys: what is wrong with one is said without its text.
 from __future__ import annotations
 
 import os
+import shlex
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,6 +16,9 @@ from yaml import YAMLError
 
 from sealer.errors import ClusterError, UsageError
 
+_TRIES_MORE = 1
+"""Where there is no answer; the library's own three have one wait for minutes."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Connection:
@@ -22,6 +26,13 @@ class Connection:
 
     kubeconfig: Path | None = None
     context: str = ""
+
+    @property
+    def kubectl(self) -> str:
+        """How kubectl is made to talk to the same cluster."""
+        said = {"--kubeconfig": str(self.kubeconfig or ""), "--context": self.context}
+        options = (f" {name} {shlex.quote(value)}" for name, value in said.items() if value)
+        return "kubectl" + "".join(options)
 
 
 class NoCluster(ClusterError):
@@ -52,9 +63,13 @@ def client_of(connection: Connection) -> client.ApiClient:
         ClusterError: there is no usable kubeconfig.
     """
     place = _place(connection.kubeconfig)
+    settings = _settings()
     try:
-        made: client.ApiClient = config.new_client_from_config(  # type: ignore[no-untyped-call]  # same
-            config_file=place, context=connection.context or None, persist_config=False
+        config.load_kube_config(  # type: ignore[no-untyped-call]  # same
+            config_file=place,
+            context=connection.context or None,
+            client_configuration=settings,
+            persist_config=False,
         )
     except ConfigException as error:
         if connection.context and "context" in str(error).lower():
@@ -68,11 +83,17 @@ def client_of(connection: Connection) -> client.ApiClient:
     except (OSError, ValueError, TypeError, KeyError, YAMLError):
         # Its text is not repeated: a kubeconfig holds keys.
         raise _unusable(place, "cannot be read") from None
-    return made
+    return client.ApiClient(settings)
+
+
+def _settings() -> client.Configuration:
+    settings = client.Configuration()
+    settings.retries = _TRIES_MORE
+    return settings
 
 
 def _in_cluster() -> client.ApiClient:
-    settings = client.Configuration()
+    settings = _settings()
     try:
         config.load_incluster_config(  # type: ignore[no-untyped-call]  # same
             client_configuration=settings

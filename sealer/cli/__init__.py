@@ -1,26 +1,15 @@
-"""The command line: arguments in, exit code out, and nothing raised on the way.
+"""The command line: arguments in, exit code out.
 
-`main` is the one place that turns exceptions into messages and exit codes. What went wrong on
-purpose says so itself (`SealerError`); what went wrong by accident shows where, never with which
-values. Commands are imported when they are run, by `sealer.cli.registry`.
+Nothing but `main` is here, so that there is little that Ctrl-C could meet before somebody listens:
+what runs a command is imported inside of it, and all that can go wrong is met in there.
 """
 
 from __future__ import annotations
 
-import os
-import sys
-import traceback
 from collections.abc import Sequence
-
-import click
-
-from sealer.cli import output, registry
-from sealer.errors import SealerError
 
 EXIT_INTERRUPTED = 130
 """128 + SIGINT, as shells report it."""
-EXIT_BUG = 70
-"""EX_SOFTWARE of sysexits.h: something that should not happen happened."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -34,31 +23,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         opened, 5 something outside is unavailable, 70 a bug, 130 interrupted.
     """
     try:
-        code = registry.root.main(argv, prog_name="sealer", standalone_mode=False)
-    except SealerError as error:
-        output.show_error(error)
-        return error.exit_code
-    except click.ClickException as error:
-        output.show_usage_error(error)
-        return error.exit_code
-    except click.Abort:
+        from sealer.cli import program  # noqa: PLC0415 - may be interrupted, and takes its time
+
+        return program.run(argv)
+    except KeyboardInterrupt:
         return EXIT_INTERRUPTED
-    except SystemExit as request:  # click's: shell completion, and a reader that has gone away
-        return request.code if isinstance(request.code, int) else 1
-    except Exception as error:  # noqa: BLE001 - the last one: whatever it is must not show values
-        return _report_bug(error)
-    return code if isinstance(code, int) else 0
-
-
-def _report_bug(error: Exception) -> int:
-    """Name the kind of error and the place. Its text may hold a value, so it is not shown."""
-    place = traceback.extract_tb(error.__traceback__)[-1]
-    if os.environ.get("SEALER_DEBUG"):
-        traceback.print_tb(error.__traceback__, file=sys.stderr)
-    output.show_error(
-        SealerError(
-            f"unexpected {type(error).__name__} at {place.filename}:{place.lineno}",
-            hint="this is a bug; please report it with what SEALER_DEBUG=1 shows",
-        )
-    )
-    return EXIT_BUG

@@ -179,11 +179,19 @@ sealed_secrets_service: Decorator = click.option(
     help="The Service of the controller that is asked as kubeseal asks it.",
 )
 
+
+def named_file(context: click.Context, parameter: click.Parameter, value: str | None) -> str | None:
+    """The file of `--write`; None for `-`, which is stdout here as it is stdin elsewhere."""
+    del context, parameter
+    return None if value == "-" else value
+
+
 write: Decorator = click.option(
     "-w",
     "--write",
     "destination",
     metavar="FILE",
+    callback=named_file,
     help="Write to this file instead of stdout.",
 )
 

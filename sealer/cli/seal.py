@@ -136,6 +136,7 @@ class _Sealed:
     "--write",
     "destination",
     metavar="FILE|DIR",
+    callback=options.named_file,
     help="Write to this file, or one file for each input into this directory.",
 )
 @options.output_format("yaml", "json", text="Format of the result; else that of the input.")

@@ -44,7 +44,7 @@ def spans(around: Surroundings, node: Mapping | Sequence) -> list[tuple[int, int
     for entry in node.entries:
         if not _COLON.match(around.text, entry.key.end):
             raise _not_editable(entry.key)
-    return [(entry.key.start, max(entry.key.end, entry.value.end)) for entry in node.entries]
+    return [(each.key.start, max(each.key.end, each.value.end)) for each in node.entries]
 
 
 def rearrange(

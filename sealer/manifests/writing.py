@@ -92,9 +92,9 @@ def plain(value: Data) -> Value:
             _check(value)
             return value
         case Mapping():
-            return {_key(key): plain(item) for key, item in value.items()}
+            return {_key(key): plain(inner) for key, inner in value.items()}
         case Sequence() if not isinstance(value, bytes | bytearray):
-            return [plain(item) for item in value]
+            return [plain(inner) for inner in value]
         case None | bool() | int() | float():
             _short(value)
             return value
@@ -107,7 +107,7 @@ def block(value: Data, layout: Layout) -> list[str]:
     if isinstance(value, str):
         return _literal(value) if layout.literal and _stays_literal(value) else [inline(value)]
     if isinstance(value, Mapping) and value:
-        return [line for key, item in value.items() for line in entry(key, item, layout)]
+        return [line for key, inner in value.items() for line in entry(key, inner, layout)]
     if isinstance(value, Sequence) and _stands_below(value):
         return [line for element in value for line in item(element, layout)]
     return [_short(value)]

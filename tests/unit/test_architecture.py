@@ -91,6 +91,34 @@ def test_the_picture_of_the_layers_is_that_of_the_contracts(contract: dict[str, 
     assert any(page[start : start + len(rows)] == rows for start in range(len(page)))
 
 
+def _names_of(module: ast.Module) -> Iterator[str]:
+    for node in module.body:
+        match node:
+            case ast.FunctionDef(name=name) | ast.AsyncFunctionDef(name=name):
+                yield name
+            case ast.ClassDef(name=name):
+                yield name
+            case ast.Import(names=names) | ast.ImportFrom(names=names):
+                yield from (alias.asname or alias.name for alias in names)
+
+
+def _variables(module: ast.Module) -> Iterator[ast.Name]:
+    inlined = (ast.ListComp, ast.SetComp, ast.DictComp)
+    for made in (node for node in ast.walk(module) if isinstance(node, inlined)):
+        for loop in made.generators:
+            yield from (node for node in ast.walk(loop.target) if isinstance(node, ast.Name))
+
+
+@pytest.mark.parametrize("package", ["sealer", "controller"])
+def test_no_comprehension_hides_a_name_of_its_module(package: str) -> None:
+    """Where one does, Python 3.12.1 takes the name in the function's next one for unbound."""
+    for name, file in _modules(package):
+        module = ast.parse(file.read_text(encoding="utf-8"))
+        taken = set(_names_of(module))
+        hidden = [node for node in _variables(module) if node.id in taken]
+        assert not [f"{name}:{node.lineno}: {node.id}" for node in hidden]
+
+
 @pytest.mark.parametrize("package", ["sealer", "controller"])
 def test_no_module_is_named_for_nothing(package: str) -> None:
     assert not [name for name, file in _modules(package) if AVOIDED & set(file.stem.split("_"))]

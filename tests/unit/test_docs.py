@@ -180,6 +180,15 @@ def test_limits_of_the_endpoints_are_those_of_the_code() -> None:
     assert f"RSA of {bitnami_making.BITS:,} bits" in page
 
 
+def test_messages_that_are_explained_are_those_of_the_code() -> None:
+    table = _text(DOCS / "troubleshooting.md").partition("## On a laptop")[2].partition("## ")[0]
+    cells = [line.split("|")[1] for line in table.splitlines() if line.startswith("| `")]
+    code = "".join(_text(path) for path in (ROOT / "sealer").rglob("*.py"))
+    said = [text for cell in cells for text in re.findall(r"`([^`]+)`", cell)]
+    assert said
+    assert not [text for text in said if text not in code]
+
+
 def test_make_targets_that_contributors_are_told_of_exist() -> None:
     told = set(re.findall(r"\bmake ([a-z]+)\b", _text(ROOT / "CONTRIBUTING.md"))) - {"up"}
     targets = set(re.findall(r"^([a-z]+):", _text(ROOT / "Makefile"), re.MULTILINE))

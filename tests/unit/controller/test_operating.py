@@ -9,6 +9,7 @@ from pathlib import Path
 
 import click
 import pytest
+import yaml
 from prometheus_client.parser import text_string_to_metric_families
 
 from controller.__main__ import main
@@ -93,7 +94,8 @@ def test_every_condition_of_a_sealing_key_is_explained() -> None:
     assert all(f'"{reason}"' in code for reason in explained - of_errors)
 
 
-def test_table_of_metrics_is_that_of_the_code() -> None:
+def _metrics() -> dict[str, tuple[str, list[str]]]:
+    """What each metric is said to count, and its labels."""
     now = Snapshot(
         objects=[("Opened", True)],
         exposed=0,
@@ -117,10 +119,44 @@ def test_table_of_metrics_is_that_of_the_code() -> None:
     for family in text_string_to_metric_families(metrics.text().decode()):
         for sample in family.samples:
             if sample.name.startswith("sealer_") and not sample.name.endswith("_created"):
-                labels = ", ".join(f"`{label}`" for label in sample.labels)
-                told[sample.name] = family.documentation + (f" ({labels})" if labels else "")
+                told[sample.name] = (family.documentation, list(sample.labels))
+    return told
+
+
+def test_table_of_metrics_is_that_of_the_code() -> None:
+    told = {}
+    for name, (text, names) in _metrics().items():
+        labels = ", ".join(f"`{label}`" for label in names)
+        told[name] = text + (f" ({labels})" if labels else "")
     rows = [row for row in _rows("Answers") if row[0].startswith("`sealer_")]
     assert {row[0].strip("`"): row[1] for row in rows} == told
+
+
+def _alerts() -> Iterator[tuple[str, str]]:
+    section = _PAGE.partition("\n## Alerts\n")[2].partition("\n## ")[0]
+    block = section.partition("```yaml\n")[2].partition("```")[0]
+    _, rule = yaml.safe_load_all(block)
+    for group in rule["spec"]["groups"]:
+        for one in group["rules"]:
+            yield one["alert"], one["expr"]
+
+
+@pytest.mark.parametrize(("alert", "expression"), list(_alerts()))
+def test_an_alert_is_about_a_metric_and_labels_that_there_are(alert: str, expression: str) -> None:
+    (name,) = set(re.findall(r"sealer_\w+", expression))
+    grouped = re.findall(r"by \((\w+)\)", expression)
+    selected = re.findall(r"(\w+)=~?\"", expression)
+    assert {*grouped, *selected} <= set(_metrics()[name][1]), alert
+
+
+def test_the_monitor_finds_the_service() -> None:
+    install = (Path(__file__).parents[3] / "schemas" / "install" / "network.yaml").read_text()
+    (service,) = (it for it in yaml.safe_load_all(install) if it["kind"] == "Service")
+    monitor = next(yaml.safe_load_all(_PAGE.partition("\n## Alerts\n")[2].split("```")[1][5:]))
+    wanted = monitor["spec"]["selector"]["matchLabels"]
+    assert wanted.items() <= service["metadata"]["labels"].items()
+    ports = [port["name"] for port in service["spec"]["ports"]]
+    assert [endpoint["port"] for endpoint in monitor["spec"]["endpoints"]] == ports
 
 
 def test_answers_are_those_that_are_served() -> None:

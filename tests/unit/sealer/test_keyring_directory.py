@@ -40,6 +40,7 @@ def _states(directory: Path) -> list[tuple[int, KeyState]]:
 
 def test_init_makes_a_directory_with_one_active_key(ring: Path, first: HeldKey) -> None:
     assert _names(ring) == {
+        ".gitignore",
         ".lock",
         f"{first.id}.json",
         f"{first.id}.pem",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -9,9 +10,11 @@ from pathlib import Path
 import click
 import pytest
 
-from sealer.cli import EXIT_BUG, EXIT_INTERRUPTED, main, registry
+from sealer.cli import EXIT_INTERRUPTED, main, registry
+from sealer.cli.program import EXIT_BUG
 from sealer.errors import FileError
 
+_ROOT = Path(__file__).parents[4]
 _VALUE = "made-up-password"
 
 
@@ -60,6 +63,25 @@ def test_an_interrupt_ends_quietly_with_the_code_of_shells(failing: click.Comman
     assert main(["failing"]) == EXIT_INTERRUPTED
 
 
+def test_an_interrupt_that_python_wraps_is_one_all_the_same(failing: click.Command) -> None:
+    wrapped = RuntimeError("Error calling __set_name__")
+    wrapped.__cause__ = KeyboardInterrupt()
+    failing.callback = _raising(wrapped)  # type: ignore[assignment]
+    assert main(["failing"]) == EXIT_INTERRUPTED
+
+
+def test_an_interrupt_before_a_command_is_found_is_no_traceback(tmp_path: Path) -> None:
+    # A library that is imported at the start, and that Ctrl-C comes in the middle of.
+    (tmp_path / "click.py").write_text("raise KeyboardInterrupt", encoding="utf-8")
+    result = subprocess.run(
+        [sys.executable, "-m", "sealer", "version"],
+        env={**os.environ, "PYTHONPATH": f"{tmp_path}{os.pathsep}{_ROOT}"},
+        capture_output=True,
+        check=False,
+    )
+    assert (result.returncode, result.stdout, result.stderr) == (EXIT_INTERRUPTED, b"", b"")
+
+
 def test_an_error_of_ours_decides_the_exit_code_and_shows_its_hint(
     failing: click.Command, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -69,14 +91,16 @@ def test_an_error_of_ours_decides_the_exit_code_and_shows_its_hint(
 
 
 def test_a_reader_that_goes_away_is_no_traceback() -> None:
-    program = [sys.executable, "-m", "sealer", "completion", "zsh"]
-    with subprocess.Popen(program, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
-        assert process.stdout
-        assert process.stderr
-        process.stdout.close()
-        told = process.stderr.read()
-    assert told == b""
-    assert process.returncode in (0, 1)
+    reading, writing = os.pipe()
+    os.close(reading)
+    result = subprocess.run(
+        [sys.executable, "-m", "sealer", "completion", "zsh"],
+        stdout=writing,
+        stderr=subprocess.PIPE,
+        check=False,
+    )
+    os.close(writing)
+    assert (result.returncode, result.stderr) == (1, b"")
 
 
 def test_a_full_disk_behind_stdout_is_an_error() -> None:
