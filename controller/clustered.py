@@ -253,11 +253,11 @@ class Operator:
         else:
             group.create_task(tell_of_unserved(self._api))
         group.create_task(self._tending.live())
+        await self._listed(SEALING_KEYS)  # which tell of keys that are lost
         if not (why := self._tending.lacks_first()):
             await self._keys.filled.wait()
         else:
             logger.error("no object can be opened: %s", why)
-        await self._listed(SEALING_KEYS)
         await self._recipients.known()
         group.create_task(self._objects.run(self._options.workers))
         group.create_task(self._share_all())
