@@ -13,6 +13,7 @@ from sealer.key_secrets import (
     KeyProblem,
     handled_annotations,
     key_secret,
+    read_handled,
 )
 from sealer.keyring import KeyState
 from sealer.manifests.times import format_time
@@ -34,9 +35,9 @@ def _secret() -> Object:
 def _handled(noted: dict[str, str]) -> tuple[Handled, ...]:
     secret = _secret()
     secret["metadata"]["annotations"] |= noted
-    found = read_kept_key(secret)
-    assert isinstance(found, KeptKey)
-    return found.handled
+    found, handled = read_kept_key(secret), read_handled(secret)
+    assert isinstance(found, KeyProblem) or found.handled == handled
+    return handled
 
 
 def _merged(secret: Object, patch: Object) -> Object:
