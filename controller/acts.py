@@ -16,9 +16,12 @@ from typing import Final
 
 from controller.kept_keys import Decided, Object
 from controller.live import FIELD_MANAGER
+from controller.publishing import HANDLED
 from controller.status import READY
 from sealer.errors import Refused, SealerError
+from sealer.key_secrets import DELETED_BY, Handling
 from sealer.keyring import KeyState
+from sealer.manifests.models import GROUP
 from sealer.manifests.times import parse_time
 
 
@@ -32,6 +35,8 @@ class Deed(StrEnum):
     REGISTER = "Register"
     EDIT = "Edit"
     DELETE = "Delete"
+    BACKUP = "Backup"
+    RESTORE = "Restore"
 
 
 class Outcome(StrEnum):
@@ -43,6 +48,7 @@ class Outcome(StrEnum):
     UNDONE = "Undone"
 
 
+_HANDLED: Final = {Handling.BACKUP: Deed.BACKUP, Handling.RESTORE: Deed.RESTORE}
 _DEEDS: Final = {
     KeyState.ACTIVE: Deed.ACTIVATE,
     KeyState.RETIRED: Deed.RETIRE,
@@ -56,15 +62,20 @@ class Act:
 
     Attributes:
         user: who, as the API server knows the name; empty where only `manager` is known.
+        source: where that stands.
         manager: the program that wrote it, as `managedFields` say; empty where they do not.
         reason: what the person gave as one.
+        at: when, where the act has a time of its own; it may be told again when its SealingKey is
+            made anew.
     """
 
     deed: Deed
     outcome: Outcome
     user: str = ""
+    source: str = ""
     manager: str = ""
     reason: str = ""
+    at: str = ""
 
 
 def acts(published: Object, after: Object, *, now: datetime) -> tuple[Act, ...]:
@@ -75,7 +86,40 @@ def acts(published: Object, after: Object, *, now: datetime) -> tuple[Act, ...]:
         after: the status it gets.
         now: tells what was asked for later from what is done.
     """
-    before, generation = published.get("status") or {}, published["metadata"]["generation"]
+    before = published.get("status") or {}
+    return (*_handled(before, after), *_changed(published, before, after, now))
+
+
+def undone(published: Object) -> Act:
+    """Somebody made a SealingKey say what is not so, and it was made good."""
+    return Act(deed=Deed.EDIT, outcome=Outcome.UNDONE, manager=_manager(published))
+
+
+def deleted(item: Object, outcome: Outcome) -> Act:
+    """Somebody deleted a SealingKey; it was made anew if its private half is here."""
+    user = str((item["metadata"].get("annotations") or {}).get(DELETED_BY, ""))
+    source = DELETED_BY if user else ""
+    return Act(deed=Deed.DELETE, outcome=outcome, user=user, source=source)
+
+
+def _handled(before: Object, after: Object) -> Iterator[Act]:
+    """What was done with the key's Secret, which the status has not told of yet."""
+    for handling, name in HANDLED.items():
+        done = after.get(name)
+        if done is not None and done != before.get(name):
+            source = f"{GROUP}/{handling}-by" if done["by"] else ""
+            yield Act(
+                deed=_HANDLED[handling],
+                outcome=Outcome.DONE,
+                user=done["by"],
+                source=source,
+                at=done["at"],
+            )
+
+
+def _changed(published: Object, before: Object, after: Object, now: datetime) -> tuple[Act, ...]:
+    """What was done to the SealingKey itself."""
+    generation = published["metadata"]["generation"]
     was_refused = _reason(before) == Refused.reason != _reason(after)
     if before.get("observedGeneration", -1) == generation and not was_refused:
         return ()  # nobody changed what is asked for
@@ -91,16 +135,6 @@ def acts(published: Object, after: Object, *, now: datetime) -> tuple[Act, ...]:
             manager=manager,
         ),
     )
-
-
-def undone(published: Object) -> Act:
-    """Somebody made a SealingKey say what is not so, and it was made good."""
-    return Act(deed=Deed.EDIT, outcome=Outcome.UNDONE, manager=_manager(published))
-
-
-def deleted(outcome: Outcome) -> Act:
-    """Somebody deleted a SealingKey; it was made anew if its private half is here."""
-    return Act(deed=Deed.DELETE, outcome=outcome)
 
 
 def _decided(published: Object, after: Object, before: Object) -> Iterator[Act]:
@@ -135,7 +169,8 @@ def _act(published: Object, deed: Deed, outcome: Outcome) -> Act:
     return Act(
         deed=deed,
         outcome=outcome,
-        user=str(spec.get("decidedBy", "")),
+        user=(user := str(spec.get("decidedBy", ""))),
+        source="decidedBy" if user else "",
         manager=_manager(published),
         reason=str(spec.get("reason", "")),
     )

@@ -26,6 +26,8 @@ _BEFORE = {
     Deed.REGISTER: "Registered",
     Deed.EDIT: "Edited",
     Deed.DELETE: "Deleted",
+    Deed.BACKUP: "BackedUp",
+    Deed.RESTORE: "Restored",
 }
 _SAYS = {
     Outcome.DONE: "",
@@ -57,12 +59,15 @@ class Auditor:
         )
         note = Note(
             reason=_BEFORE[act.deed] if act.outcome is not Outcome.REFUSED else str(act.outcome),
-            text=f"{act.deed} by {_who(act)}{f': {act.reason}' if act.reason else ''}"
+            text=f"{act.deed} by {_who(act)}{f' at {act.at}' if act.at else ''}"
+            f"{f': {act.reason}' if act.reason else ''}"
             f"{_SAYS[act.outcome]}",
             warning=act.deed in _WARNED or act.outcome is not Outcome.DONE,
             action=str(act.deed),
         )
-        name = f"{key_id}.{uid}-{generation}-{act.deed}-{act.outcome}".lower()
+        # An act with a time of its own is the same one in a SealingKey that was made anew.
+        which = act.at.replace(":", "") if act.at else f"{uid}-{generation}"
+        name = f"{key_id}.{which}-{act.deed}-{act.outcome}".lower()
         await self.announcer.send(Subject(kind=KIND, key=Key("", key_id), uid=uid), note, name=name)
 
 
@@ -79,8 +84,9 @@ def _line(act: Act, key_id: str) -> dict[str, object]:
         "keys": (key_id,),
         "audit": {
             "user": act.user or act.manager,
-            "userFrom": "decidedBy" if act.user else "managedFields" if act.manager else "",
+            "userFrom": act.source or ("managedFields" if act.manager else ""),
             "action": str(act.deed),
             "outcome": str(act.outcome),
+            **({"at": act.at} if act.at else {}),
         },
     }

@@ -172,11 +172,11 @@ class Operator:
         else:
             group.create_task(tell_of_unserved(self._api))
         group.create_task(parts.tending.live())
+        await self._listed(SEALING_KEYS)  # which tell of keys that are lost
         if not (why := parts.tending.lacks_first()):
             await parts.keys.filled.wait()
         else:
             logger.error("no object can be opened: %s", why)
-        await self._listed(SEALING_KEYS)
         await parts.recipients.known()
         group.create_task(parts.opening.run(self._options.workers))
         group.create_task(self._share_all())

@@ -17,7 +17,14 @@ from typing import Any, Final
 from sealer.backup_copy import Copy, read_copy
 from sealer.crypto.keys import SealingKey
 from sealer.errors import InvalidBackup, SealerError
-from sealer.key_secrets import KeyProblem, keyring_of, read_key, record_annotations
+from sealer.key_secrets import (
+    Handled,
+    KeyProblem,
+    keyring_of,
+    read_handled,
+    read_key,
+    record_annotations,
+)
 from sealer.keyring import HeldKey, KeyRecord, Keyring, KeyState
 from sealer.manifests.models import GROUP, Manifest
 from sealer.manifests.times import parse_time
@@ -65,12 +72,14 @@ class KeptKey:
         uid: of the Secret.
         version: its resourceVersion.
         decided: the last decision that was carried out.
+        handled: what people did with the Secret itself, the last of each kind.
     """
 
     key: HeldKey
     uid: str
     version: str
     decided: Decided | None = None
+    handled: tuple[Handled, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -134,6 +143,16 @@ class Seen:
         said = [(item.get("status") or {}).get("ordinal") or 0 for item in self.published.values()]
         return max(self.keyring.next_ordinal() - 1, *(int(m[1]) for m in matches), *said, 0) + 1
 
+    def lost(self) -> tuple[str, ...]:
+        """Ids of keys of this cluster's own that were here once and are not any more."""
+        return tuple(
+            name
+            for name, item in sorted(self.published.items())
+            if name not in self.kept
+            and (item.get("spec") or {}).get("role") == Role.CLUSTER
+            and "ordinal" in (item.get("status") or {})
+        )
+
     def recovery(self, now: datetime) -> tuple[SealingKey, ...]:
         """The recovery keys that an administrator registered and that are to be sealed to."""
         return tuple(
@@ -178,6 +197,7 @@ def read_kept_key(item: Object) -> KeptKey | KeyProblem:
         uid=str(metadata.get("uid", "")),
         version=str(metadata.get("resourceVersion", "")),
         decided=Decided.of(_parsed(noted)),
+        handled=read_handled(item),
     )
 
 

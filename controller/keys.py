@@ -180,7 +180,7 @@ class ClusterKeys:
         item, at = self._deleted.pop(key_id, (None, self.now()))
         if item is not None and self.now() - at < _FRESH:
             outcome = Outcome.DONE if again is None else Outcome.UNDONE
-            await self.auditor.tell(acts.deleted(outcome), again or item)
+            await self.auditor.tell(acts.deleted(item, outcome), again or item)
 
     async def _write_status(self, seen: Seen, published: Object) -> None:
         now, key_id = self.now(), published["metadata"]["name"]
@@ -204,4 +204,5 @@ class ClusterKeys:
             copy=None if there is None else there.copy,
             refusal=renewal.refusal(seen, key_id, now=now),
             waits_for=renewal.waits_for(seen, key, self.rules.policy, now=now),
+            handled=seen.kept[key_id].handled,
         )

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
+from types import MappingProxyType
 from typing import Final
 
 from controller.kept_keys import KeptKey, Object
@@ -17,12 +18,15 @@ from controller.targets import MANAGED_BY, Action, Create, Delete, Replace
 from sealer.backup_copy import Copy
 from sealer.crypto.keys import SealingKey
 from sealer.errors import InvalidKey, Refused
+from sealer.key_secrets import Handled, Handling
 from sealer.keyring import HeldKey, KeyState
 from sealer.manifests.models import API_VERSION, FORMAT, Manifest
 from sealer.manifests.times import format_time
 
 KIND: Final = "SealingKey"
 CLUSTER: Final = "Cluster"
+HANDLED: Final = MappingProxyType({Handling.BACKUP: "backupFile", Handling.RESTORE: "restored"})
+"""Where a status says who did what with the key's Secret, and when."""
 _NO_PRIVATE_HALF: Final = (
     "NoUnsealingKey",
     (
@@ -41,12 +45,14 @@ class Facts:
         copy: its backup copy, if there is one.
         refusal: why what somebody decided is not carried out.
         waits_for: what it waits for while it is pending.
+        handled: what people did with its Secret.
     """
 
     objects: int | None = None
     copy: Copy | None = None
     refusal: Refused | None = None
     waits_for: str = ""
+    handled: tuple[Handled, ...] = ()
 
 
 def publish(kept: KeptKey, published: Object | None) -> tuple[Action, ...]:
@@ -106,6 +112,10 @@ def sealing_key_status(
         status["objects"] = before["objects"]
     if key is not None:
         status |= _record(key) | _backup(key, facts.copy)
+        status |= {
+            HANDLED[each.handling]: {"at": format_time(each.at), "by": each.by}
+            for each in facts.handled
+        }
         if "renewAt" in spec:
             status["renewAt"] = spec["renewAt"]
     elif spec.get("role") == CLUSTER:  # no other key gets its ordinal, so that it can be restored

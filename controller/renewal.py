@@ -87,6 +87,11 @@ def lacks_first(seen: Seen, *, make_first: bool) -> str:
         return "no key Secret can be used: mend or restore them"
     if seen.copies:
         return "the key Secrets are gone and only their backup copies are left: restore the keys"
+    if seen.lost():
+        return (
+            "the key Secrets are gone and only their SealingKeys are left: restore the keys, or "
+            "delete these to begin anew"
+        )
     if not make_first:
         return "there is no key, and none is made (--no-make-first-key): restore a backup"
     return ""

@@ -7,7 +7,7 @@ one. Every write holds only if the Secret is still the one that was read.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -21,14 +21,18 @@ from sealer.apiserver import (
     SECRETS,
     ApiServer,
     Changed,
+    Forbidden,
     Missing,
     Object,
 )
 from sealer.crypto.keys import UnsealingKey
 from sealer.errors import ClusterError, InvalidBackup, InvalidKey, Refused
 from sealer.key_secrets import (
+    DELETED_BY,
     KEY_LABEL,
+    Handled,
     KeyProblem,
+    handled_annotations,
     key_secret,
     keyring_of,
     read_key,
@@ -38,6 +42,7 @@ from sealer.key_secrets import (
 from sealer.keyring import HeldKey, Keyring
 from sealer.lifecycle import Add, Change, Delete, Make, Record
 from sealer.manifests.models import API_VERSION, Manifest
+from sealer.published_keys import Role
 
 _TRIES: Final = 5
 """How often somebody else may be faster before we give up."""
@@ -60,6 +65,28 @@ class Act:
     note: str
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Subject:
+    """The key that an act is about.
+
+    Attributes:
+        state: what is known of it; empty where nothing is.
+    """
+
+    key_id: str
+    ordinal: int
+    state: str = ""
+
+    @classmethod
+    def of(cls, key: HeldKey) -> Subject:
+        """A key that is, or was, here."""
+        return cls(key_id=key.id, ordinal=key.record.ordinal, state=str(key.record.state))
+
+
+def _untold(_: Subject) -> None:
+    """Tell nobody."""
+
+
 @dataclass(slots=True)
 class ClusterKeyring:
     """The key Secrets in a namespace, as commands see them (`sealer.key_place.KeyPlace`)."""
@@ -78,11 +105,24 @@ class ClusterKeyring:
         """
         return self._read()[0]
 
-    def change(self, decide: Callable[[Keyring], Sequence[Change]], *, now: datetime) -> Keyring:
+    def change(
+        self,
+        decide: Callable[[Keyring], Sequence[Change]],
+        *,
+        now: datetime,
+        handled: Handled | None = None,
+        gone: Callable[[Subject], None] = _untold,
+    ) -> Keyring:
         """Read, decide and write; where somebody else was faster, all over again.
 
         Changes are carried out one after the other. Killed in between, what is done is done, and
         deciding again gives the rest.
+
+        Args:
+            decide: says what is to be done.
+            now: not needed; what is recorded has its times.
+            handled: what this is, noted in each Secret that is written.
+            gone: is told each key that is deleted, before its last trace goes.
 
         Raises:
             SealerError: what `decide` raises; nothing is changed then.
@@ -90,27 +130,33 @@ class ClusterKeyring:
             InvalidKey: a key Secret is not what it must be.
             Refused: a key is to be made, or put there without its private half.
         """
-        del now  # what is recorded has its times
-        tries, deleted = _TRIES, set[str]()
+        del now
+        tries, deleted = _TRIES, dict[str, Subject]()
         while True:
             keyring, seen = self._read()
             changes = decide(keyring)
             try:
                 for change in changes:
-                    self._carry_out(change, seen)
-                    deleted |= {change.key.id} if isinstance(change, Delete) else set()
+                    self._carry_out(change, seen, handled)
+                    if isinstance(change, Delete):
+                        deleted[change.key.id] = Subject.of(change.key)
             except Changed:
                 tries -= 1
                 if not tries:
                     raise
                 continue
             # Not before what takes a key's place is there: a controller without a key makes one.
-            for key_id in sorted(deleted):
-                self.forget(key_id)
+            for _, subject in sorted(deleted.items()):
+                self.forget(subject, gone)
             return lifecycle.applied(keyring, changes)
 
-    def forget(self, key_id: str) -> None:
+    def forget(self, key: Subject, gone: Callable[[Subject], None] = _untold) -> None:
         """Delete what is left of a key whose Secret is gone: its backup copy, its SealingKey.
+
+        Args:
+            key: which.
+            gone: is told of it while its SealingKey is still there, so that whoever was killed
+                before is told of when this is done again.
 
         Raises:
             ClusterError: it cannot be deleted.
@@ -119,15 +165,37 @@ class ClusterKeyring:
             SECRETS, namespace=self.namespace, labels=f"{backup_copy.LABEL}=true"
         )
         for item in copies:
-            if _copied(item) == key_id:
+            if _copied(item) == key.key_id:
                 with suppress(Changed):  # then it is the copy of another key by now
                     self._delete_secret(item["metadata"])
         # Last: as long as it is there, whoever was killed can be seen to have begun.
-        public = self.api.get(SEALING_KEYS, key_id)
+        public = self.api.get(SEALING_KEYS, key.key_id)
+        gone(key)
         if public is not None:
-            self.api.delete(SEALING_KEYS, key_id, uid=public["metadata"]["uid"])
+            self._sign(key.key_id)
+            self.api.delete(SEALING_KEYS, key.key_id, uid=public["metadata"]["uid"])
 
-    def announce(self, key: HeldKey, act: Act, *, now: datetime) -> None:
+    def user(self) -> str:
+        """Who runs this, by the name that the API server knows; empty where it does not say."""
+        try:
+            return self.api.user()
+        except ClusterError:
+            return ""
+
+    def lost(self) -> list[Subject]:
+        """The keys whose Secrets were here once, as the controller says, and are not any more.
+
+        Raises:
+            ClusterError: they cannot be read.
+        """
+        here, found = self._read()[0], []
+        for item in self._published():
+            name, ordinal = item["metadata"]["name"], (item.get("status") or {}).get("ordinal")
+            if item["spec"].get("role") == Role.CLUSTER and ordinal and here.get(name) is None:
+                found.append(Subject(key_id=name, ordinal=ordinal))
+        return found
+
+    def announce(self, key: Subject, act: Act, *, now: datetime) -> None:
         """Make an Event about a key's Secret and its SealingKey.
 
         The Event's name holds the key id, so that an audit log without bodies tells it too.
@@ -135,9 +203,15 @@ class ClusterKeyring:
         Raises:
             ClusterError: it cannot be made.
         """
-        uid = self._uids.get(secret_name(key.record.ordinal), "")
+        uid = self._uids.get(secret_name(key.ordinal), "")
         event = _event(key, act, namespace=self.namespace, uid=uid, now=now)
         self.api.create(EVENTS, event, namespace=self.namespace)
+
+    def _published(self) -> list[Object]:
+        try:
+            return list(self.api.list(SEALING_KEYS))
+        except Missing:  # sealer is not installed yet
+            return []
 
     def _secrets(self) -> list[Object]:
         selected = f"{KEY_LABEL}=true"
@@ -161,13 +235,20 @@ class ClusterKeyring:
             f"`kubectl label secret -n {self.namespace} {problem.name} {KEY_LABEL}-`",
         )
 
-    def _carry_out(self, change: Change, seen: dict[str, Object]) -> None:
+    def _sign(self, key_id: str) -> None:
+        """Leave the user's name where whoever sees the SealingKey go finds it."""
+        signed = {"metadata": {"annotations": {DELETED_BY: self.user() or None}}}
+        with suppress(Forbidden, Missing):  # it may be deleted all the same
+            self.api.merge(SEALING_KEYS, key_id, signed, version="")
+
+    def _carry_out(self, change: Change, seen: dict[str, Object], handled: Handled | None) -> None:
+        noted = {} if handled is None else handled_annotations(handled)
         match change:
             case Add(key):
-                self._add(key)
+                self._add(key, noted)
             case Record(key):
                 name = secret_name(key.record.ordinal)
-                change_of = {"metadata": {"annotations": record_annotations(key.record)}}
+                change_of = {"metadata": {"annotations": record_annotations(key.record) | noted}}
                 version = seen[name]["resourceVersion"]
                 self.api.merge(SECRETS, name, change_of, version=version, namespace=self.namespace)
             case Delete(key):
@@ -183,10 +264,10 @@ class ClusterKeyring:
     def _delete_secret(self, metadata: Object) -> None:
         self.api.delete(SECRETS, metadata["name"], uid=metadata["uid"], namespace=self.namespace)
 
-    def _add(self, key: HeldKey) -> None:
+    def _add(self, key: HeldKey, noted: Mapping[str, str]) -> None:
         if not isinstance(key.unwrapper, UnsealingKey):
             raise Refused(f"key {key.id} is not kept in memory, so it cannot be put into a cluster")
-        manifest = key_secret(key.unwrapper, key.record, namespace=self.namespace)
+        manifest = key_secret(key.unwrapper, key.record, namespace=self.namespace, noted=noted)
         name = secret_name(key.record.ordinal)
         try:
             try:
@@ -228,12 +309,12 @@ def _copied(item: Object) -> str:
         return ""
 
 
-def _event(key: HeldKey, act: Act, *, namespace: str, uid: str, now: datetime) -> Manifest:
+def _event(key: Subject, act: Act, *, namespace: str, uid: str, now: datetime) -> Manifest:
     regarding: dict[str, str] = {
         "apiVersion": "v1",
         "kind": SECRETS.kind,
         "namespace": namespace,
-        "name": secret_name(key.record.ordinal),
+        "name": secret_name(key.ordinal),
     }
     if uid:
         regarding["uid"] = uid
@@ -242,7 +323,7 @@ def _event(key: HeldKey, act: Act, *, namespace: str, uid: str, now: datetime) -
         "kind": EVENTS.kind,
         "metadata": {
             "namespace": namespace,
-            "name": f"{key.id}.{act.reason.lower()}.{int(now.timestamp() * 1e6):x}",
+            "name": f"{key.key_id}.{act.reason.lower()}.{int(now.timestamp() * 1e6):x}",
         },
         "eventTime": now.strftime("%Y-%m-%dT%H:%M:%S.%fZ"),
         "reportingController": "sealer.dev/cli",
@@ -251,6 +332,6 @@ def _event(key: HeldKey, act: Act, *, namespace: str, uid: str, now: datetime) -
         "reason": act.reason,
         "type": "Normal",
         "regarding": regarding,
-        "related": {"apiVersion": API_VERSION, "kind": SEALING_KEYS.kind, "name": key.id},
+        "related": {"apiVersion": API_VERSION, "kind": SEALING_KEYS.kind, "name": key.key_id},
         "note": act.note.encode()[:_MOST_NOTE].decode(errors="ignore"),
     }

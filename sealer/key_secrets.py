@@ -13,10 +13,12 @@ import binascii
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
 from typing import Any, Final
 
 from sealer.crypto.keys import UnsealingKey
-from sealer.errors import InvalidKey, MalformedInput
+from sealer.errors import InvalidKey, MalformedInput, SealerError
 from sealer.keyring import HeldKey, KeyRecord, Keyring, KeyState
 from sealer.manifests.models import GROUP, Manifest
 from sealer.manifests.times import format_time, parse_time
@@ -37,7 +39,31 @@ _TIMES: Final = {
 _WORDS: Final = {"reason": f"{GROUP}/reason", "decided_by": f"{GROUP}/decided-by"}
 _NAME: Final = re.compile(r"unsealing-key-(?P<ordinal>[1-9][0-9]{0,8})")
 
+DELETED_BY: Final = f"{GROUP}/deleted-by"
+"""On a SealingKey that is about to be deleted with its key: who does it."""
+
 Object = Mapping[str, Any]
+
+
+class Handling(StrEnum):
+    """What a person does with the Secret of a key, as its annotations say it."""
+
+    BACKUP = "backed-up"
+    RESTORE = "restored"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Handled:
+    """One such act, noted in the Secret by the same write.
+
+    Attributes:
+        at: when; whole seconds count.
+        by: who, as the API server knows the name; empty where it did not say.
+    """
+
+    handling: Handling
+    at: datetime
+    by: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,8 +90,39 @@ def record_annotations(record: KeyRecord) -> dict[str, str | None]:
     }
 
 
-def key_secret(key: UnsealingKey, record: KeyRecord, *, namespace: str) -> Manifest:
-    """The Secret of a key. Holds the private key."""
+def handled_annotations(handled: Handled) -> dict[str, str]:
+    """What notes in a key Secret who did what with it; the last of each kind is kept."""
+    prefix = f"{GROUP}/{handled.handling}"
+    return {f"{prefix}-at": format_time(handled.at), f"{prefix}-by": handled.by}
+
+
+def read_handled(item: Object) -> tuple[Handled, ...]:
+    """Who did what with a key Secret, as far as it says so and can be read."""
+    noted = item["metadata"].get("annotations") or {}
+    found = []
+    for handling in Handling:
+        at, by = noted.get(f"{GROUP}/{handling}-at"), noted.get(f"{GROUP}/{handling}-by")
+        if at is None or by is None:
+            continue
+        try:
+            found.append(Handled(handling=handling, at=parse_time(at), by=by))
+        except SealerError:
+            continue
+    return tuple(found)
+
+
+def key_secret(
+    key: UnsealingKey, record: KeyRecord, *, namespace: str, noted: Mapping[str, str] | None = None
+) -> Manifest:
+    """The Secret of a key. Holds the private key.
+
+    Args:
+        key: the key.
+        record: what is known of it.
+        namespace: the controller's.
+        noted: annotations besides, such as who restored it.
+    """
+    annotations = {k: v for k, v in record_annotations(record).items() if v is not None}
     return {
         "apiVersion": "v1",
         "kind": "Secret",
@@ -73,7 +130,7 @@ def key_secret(key: UnsealingKey, record: KeyRecord, *, namespace: str) -> Manif
             "name": secret_name(record.ordinal),
             "namespace": namespace,
             "labels": {"app.kubernetes.io/managed-by": "sealer", KEY_LABEL: "true"},
-            "annotations": {k: v for k, v in record_annotations(record).items() if v is not None},
+            "annotations": {**annotations, **(noted or {})},
         },
         "type": KEY_TYPE,
         "immutable": True,

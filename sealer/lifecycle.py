@@ -343,7 +343,9 @@ def _is_old(newest: HeldKey, policy: Policy, now: datetime) -> bool:
 
 
 def _timed(record: KeyRecord, at: datetime) -> KeyRecord:
-    at = at.replace(microsecond=0)
+    known = (record.created_at, record.activated_at, record.retired_at)
+    # A clock that went back must not have a key revoked before all that was sealed to it.
+    at = max(at.replace(microsecond=0), *(time for time in known if time is not None))
     match record.state:
         case KeyState.ACTIVE:
             return replace(record, activated_at=at, retired_at=None)

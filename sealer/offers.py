@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol, TypeAlias
 
-from sealer.crypto.keys import SealingKey
+from sealer.crypto.keys import SealingKey, Unwrapper
 from sealer.decoding import decode
 from sealer.errors import MalformedInput, Refused, Unavailable
 from sealer.key_usage import RESEAL_REVOKED, may_be_resealed, under_revoked
@@ -20,41 +20,97 @@ from sealer.keyring import Keyring, KeyState
 from sealer.manifests.fields import Fields
 from sealer.manifests.models import Recipient, SealedSecret
 from sealer.published_keys import PublishedKey, Role
-from sealer.resealing import rewrap, with_recipients
+from sealer.resealing import due, lacking, rewrap, with_recipients
 
 Due: TypeAlias = Mapping[str, Sequence[str]]
 """Entry id to the ids of the keys that its data key is to be wrapped to."""
 
 
-class Offers(Protocol):
-    """Whoever can give the data keys of stale entries wrapped to newer keys."""
-
-    @property
-    def newest(self) -> str:
-        """Id of the key that everything is to be on."""
+class Wraps(Protocol):
+    """Whoever can give the data keys of entries wrapped to further keys."""
 
     @property
     def own(self) -> frozenset[str]:
-        """Ids of all keys that the newest one replaces."""
-
-    @property
-    def wanted(self) -> tuple[str, ...]:
-        """Ids of keys that are to open every entry besides, such as recovery keys."""
+        """Ids of the keys that open an entry which can be rewrapped."""
 
     @property
     def revoked(self) -> frozenset[str]:
         """Ids of the keys that are known to be revoked."""
+
+    def check(self) -> None:
+        """Look whether anything can be wrapped at all.
+
+        Raises:
+            Refused: there is no key to wrap to.
+        """
+
+    def due(self, sealed: SealedSecret) -> Due:
+        """What is missing in an object, whether it is to be had or not.
+
+        Raises:
+            SealerError: it cannot be resealed, and why.
+        """
 
     def resealed(self, sealed: SealedSecret, due: Due) -> SealedSecret:
         """The manifest with what is due, as far as it is to be had.
 
         Args:
             sealed: the manifest.
-            due: entry ids to the keys that they are to be wrapped to, as `resealing.due` says.
+            due: entry ids to the keys that they are to be wrapped to, all or some of `self.due`.
 
         Raises:
             SealerError: it cannot be resealed, and why.
         """
+
+
+class Offers(Wraps, Protocol):
+    """The same where one key takes the place of the older ones."""
+
+    @property
+    def newest(self) -> str:
+        """Id of the key that everything is to be on."""
+
+
+@dataclass(frozen=True, slots=True)
+class PrivateKeys:
+    """Private keys at hand, such as a recovery key: what they open gets further recipients.
+
+    Nothing is taken away: whose keys the others are is not known here.
+
+    Attributes:
+        unwrappers: the keys, by id.
+        to: the keys that everything is to be sealed to.
+    """
+
+    unwrappers: Mapping[str, Unwrapper]
+    to: tuple[SealingKey, ...]
+
+    @property
+    def own(self) -> frozenset[str]:
+        """The keys at hand."""
+        return frozenset(self.unwrappers)
+
+    @property
+    def revoked(self) -> frozenset[str]:
+        """None: as nothing is taken away, nothing is hidden either."""
+        return frozenset()
+
+    def check(self) -> None:
+        """There are always keys to wrap to."""
+
+    def due(self, sealed: SealedSecret) -> Due:
+        """The entries that a key at hand opens, and what they lack of the others."""
+        return lacking(sealed, own=self.own, wanted=[key.id for key in self.to])
+
+    def resealed(self, sealed: SealedSecret, due: Due) -> SealedSecret:
+        """The manifest with what is due; see `Wraps`."""
+        public = {key.id: key for key in self.to}
+        to = {entry_id: [public[key] for key in keys] for entry_id, keys in due.items()}
+        resealed = with_recipients(
+            sealed, rewrap(sealed, self.unwrappers, to=to), dropped=frozenset()
+        )
+        decode(resealed)  # which says so where an entry has no room for more recipients
+        return resealed
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,8 +148,16 @@ class KeyringOffers:
             key.id for key in self.keyring.keys if key.record.state is KeyState.REVOKED
         }
 
+    def check(self) -> None:
+        """Refuse a ring without an active key."""
+        self.keyring.require_newest()
+
+    def due(self, sealed: SealedSecret) -> Due:
+        """What is stale; see `resealing.due`."""
+        return due(sealed, newest=self.newest, own=self.own, wanted=self.wanted)
+
     def resealed(self, sealed: SealedSecret, due: Due) -> SealedSecret:
-        """The manifest with what is due; see `Offers`."""
+        """The manifest with what is due; see `Wraps`."""
         public = {key.id: key for key in (*self.besides, self.keyring.require_newest().public)}
         to = {entry_id: [public[key] for key in keys] for entry_id, keys in due.items()}
         new = rewrap(sealed, self.keyring.unwrappers, to=to)
@@ -149,8 +213,15 @@ class ClusterOffers:
         """Whatever their role."""
         return frozenset(key.id for key in self.keys if key.state is KeyState.REVOKED)
 
+    def check(self) -> None:
+        """The newest key is known."""
+
+    def due(self, sealed: SealedSecret) -> Due:
+        """What is stale; see `resealing.due`."""
+        return due(sealed, newest=self.newest, own=self.own, wanted=self.wanted)
+
     def resealed(self, sealed: SealedSecret, due: Due) -> SealedSecret:
-        """The manifest with what is due, as far as it is offered; see `Offers`."""
+        """The manifest with what is due, as far as it is offered; see `Wraps`."""
         offered = self._offered(sealed)
         new = {}
         for entry_id, keys in due.items():

@@ -11,7 +11,7 @@ from dataclasses import replace
 
 from sealer.crypto.keys import SealingKey, Unwrapper
 from sealer.decoding import MAX_RECIPIENTS, decode
-from sealer.errors import SealerError
+from sealer.errors import SealerError, UnknownKey
 from sealer.key_usage import used_entries
 from sealer.manifests.models import Recipient, SealedSecret
 from sealer.opening import open_entry
@@ -43,6 +43,35 @@ def due(
         to: tuple[str, ...] = () if ours == {newest} else (newest,)
         room = max(MAX_RECIPIENTS - len((there - ours) | {newest}), 0)
         to += tuple(key for key in wanted if key not in there and key not in own)[:room]
+        if to:
+            found[entry_id] = to
+    return found
+
+
+def lacking(
+    sealed: SealedSecret, *, own: Collection[str], wanted: Collection[str]
+) -> dict[str, tuple[str, ...]]:
+    """The entries that are not sealed to all of some keys, with the ids of those they lack.
+
+    Args:
+        sealed: the manifest.
+        own: ids of the keys that open.
+        wanted: ids of the keys that every entry is to be sealed to.
+
+    Raises:
+        UnknownKey: something is lacking, and none of `own` opens that entry.
+    """
+    found = {}
+    for entry_id in used_entries(sealed):
+        there = {recipient.key for recipient in sealed.seals[entry_id].recipients}
+        to = tuple(key for key in wanted if key not in there)
+        if to and not there & set(own):
+            raise UnknownKey(
+                f"entry {entry_id} is sealed to none of the private keys that are named",
+                obj=str(sealed),
+                key_ids=tuple(sorted(there)),
+                hint="its value has to be sealed anew",
+            )
         if to:
             found[entry_id] = to
     return found

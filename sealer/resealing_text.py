@@ -19,8 +19,7 @@ from sealer.key_usage import exposed, may_be_resealed, under_revoked
 from sealer.manifests import documents
 from sealer.manifests.documents import Edit, Put
 from sealer.manifests.models import SealedSecret
-from sealer.offers import Offers
-from sealer.resealing import due
+from sealer.offers import Wraps
 from sealer.sources import Found, Source
 
 _WRAPPED = re.compile(
@@ -76,9 +75,9 @@ class _Change:
 
 
 def reseal_source(
-    source: Source, offers: Offers, *, namespace: str = "", revoked: bool = False
+    source: Source, offers: Wraps, *, namespace: str = "", revoked: bool = False
 ) -> Resealed:
-    """Move every SealedSecret of a file to the newest key that is offered.
+    """Move every SealedSecret of a file to the newest key that is offered, or add what it lacks.
 
     Args:
         source: the file.
@@ -89,7 +88,7 @@ def reseal_source(
     Raises:
         Refused: there is no active key.
     """
-    newest, own = offers.newest, offers.own
+    offers.check()
     found = [at for at in source.objects() if at.is_sealed()]
     changes: list[_Change] = []
     failures: list[SealerError] = []
@@ -98,8 +97,8 @@ def reseal_source(
     for at in found:
         try:
             sealed = at.sealed(namespace=namespace)
-            foreign += _is_foreign(sealed, own)
-            wanted = due(sealed, newest=newest, own=own, wanted=offers.wanted)
+            foreign += _is_foreign(sealed, offers.own)
+            wanted = offers.due(sealed)
             if not (revoked or may_be_resealed(sealed)):
                 left = under_revoked(sealed, offers.revoked) & wanted.keys()
                 held += _held(at, sealed, left, offers.revoked)

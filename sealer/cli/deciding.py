@@ -27,9 +27,10 @@ from sealer.pinned_keys import short_id
 if TYPE_CHECKING:
     from sealer.apiserver import ApiServer
 
-_TRIES = 5
+TRIES = 5
 """How often somebody else may change a SealingKey before we do."""
-_NOT_RUNNING = "is the controller running? `kubectl get sealingkeys` shows when it is done"
+NOT_RUNNING = "is the controller running? `kubectl get sealingkeys` shows when it is done"
+"""What to say where it has not answered."""
 
 Decide = Callable[[Keyring, Decision], Sequence[Change]]
 
@@ -88,7 +89,7 @@ def decide_in_cluster(
         raise ClusterError(
             f"the decision stands: key {key_id} is to be {wanted.state}; but the controller has "
             f"not carried it out within {timeout:g} s",
-            hint=_NOT_RUNNING,
+            hint=NOT_RUNNING,
         )
     tell(before.keyring, after.keyring, terminal)
     return after.keyring.find(key_id)
@@ -110,7 +111,7 @@ def renew_in_cluster(api: ApiServer, *, timeout: float, terminal: Terminal) -> H
     else:
         raise ClusterError(
             f"a newer key is asked for, but the controller has not made it within {timeout:g} s",
-            hint=_NOT_RUNNING,
+            hint=NOT_RUNNING,
         )
     tell(before.keyring, after.keyring, terminal)
     if newer.record.state is KeyState.PENDING and (waits := after.waits_for(newer.id)):
@@ -199,7 +200,7 @@ def _write(
     """Write what is chosen into a SealingKey, unless somebody changes it meanwhile; then again."""
     from sealer.apiserver import SEALING_KEYS, Changed  # noqa: PLC0415 - imported already
 
-    for left in reversed(range(_TRIES)):
+    for left in reversed(range(TRIES)):
         keys = read_cluster_keys(api)
         key_id, spec = choose(keys)
         if spec is None or keys.is_asked_for(key_id, spec):

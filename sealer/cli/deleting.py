@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from sealer import lifecycle
 from sealer.cli.deciding import tell
 from sealer.cli.inputs import read_inputs
-from sealer.cli.key_acts import Deed, announce
+from sealer.cli.key_acts import Deed, telling
 from sealer.cli.output import Terminal
 from sealer.crypto.keys import KEY_ID
 from sealer.errors import ClusterError, Refused, UsageError
@@ -26,11 +26,10 @@ from sealer.lifecycle import Change
 from sealer.live_usage import objects_needing
 from sealer.manifests.models import qualified
 from sealer.pinned_keys import short_id
-from sealer.published_keys import Role
 from sealer.wording import count
 
 if TYPE_CHECKING:
-    from sealer.cluster_keys import ClusterKeyring
+    from sealer.cluster_keys import ClusterKeyring, Subject
 
 Needing = Callable[[Collection[str]], Sequence[str]]
 
@@ -50,12 +49,10 @@ def delete_from_directory(
             "--delete needs --objects",
             hint="name the directories with all sealed files, so that none is lost with the key",
         )
-    _delete(
-        KeyringDirectory(directory),
-        key_id,
-        lambda own: _files_needing(key_id, own, objects, terminal),
-        terminal,
-    )
+    place: KeyPlace = KeyringDirectory(directory)
+    before = place.held()
+    decide = _deciding(key_id, lambda own: _files_needing(key_id, own, objects, terminal))
+    tell(before, place.change(decide, now=datetime.now(UTC)), terminal)
 
 
 def delete_from_cluster(
@@ -79,38 +76,35 @@ def delete_from_cluster(
             ) from None
         return live + _files_needing(key_id, own, objects, terminal)
 
-    held = cluster.held().get(key_id)
-    if held is None and _was_begun(cluster, key_id, needing):
-        cluster.forget(key_id)
+    gone = telling(cluster, Deed.DELETE, terminal)
+    held = cluster.held()
+    if held.get(key_id) is None and (begun := _begun(cluster, key_id, held, needing)) is not None:
+        cluster.forget(begun, gone)
         terminal.line(f"key {short_id(key_id)} is deleted")
         return
-    _delete(cluster, key_id, needing, terminal)
-    if held is not None:
-        announce(cluster, [held], Deed.DELETE, terminal)
+    decide = _deciding(key_id, needing)
+    tell(held, cluster.change(decide, now=datetime.now(UTC), gone=gone), terminal)
 
 
-def _was_begun(cluster: ClusterKeyring, key_id: str, needing: Needing) -> bool:
-    """Whether somebody was killed while deleting a key: its Secret is gone, its SealingKey not."""
-    from sealer.apiserver import SEALING_KEYS  # noqa: PLC0415 - imported already
-
-    public = cluster.api.get(SEALING_KEYS, key_id) if KEY_ID.fullmatch(key_id) else None
-    if public is None or public["spec"].get("role") != Role.CLUSTER:
-        return False
-    if needed := needing([key.id for key in cluster.held().keys]):
+def _begun(cluster: ClusterKeyring, key_id: str, held: Keyring, needing: Needing) -> Subject | None:
+    """The key, if somebody was killed while deleting it: its Secret is gone, its SealingKey not."""
+    if not KEY_ID.fullmatch(key_id):
+        return None
+    begun = next((key for key in cluster.lost() if key.key_id == key_id), None)
+    if begun is not None and (needed := needing([key.id for key in held.keys])):
         raise Refused(
             f"key {key_id} is needed by {count(len(needed), 'object')}, {needed[0]} among them",
             hint="its Secret is gone: `sealer keys restore` puts it back from a backup",
         )
-    return True
+    return begun
 
 
-def _delete(place: KeyPlace, key_id: str, needing: Needing, terminal: Terminal) -> None:
+def _deciding(key_id: str, needing: Needing) -> Callable[[Keyring], Sequence[Change]]:
     def decide(ring: Keyring) -> Sequence[Change]:
         own = [key.id for key in ring.keys]
         return lifecycle.delete(ring, key_id, needed_by=needing(own))
 
-    before = place.held()
-    tell(before, place.change(decide, now=datetime.now(UTC)), terminal)
+    return decide
 
 
 def _files_needing(

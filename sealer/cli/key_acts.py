@@ -6,7 +6,7 @@ and not stopped: a backup that fails because nobody could be told would be the g
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from enum import Enum
 from typing import TYPE_CHECKING
@@ -16,7 +16,7 @@ from sealer.errors import ClusterError
 from sealer.keyring import HeldKey
 
 if TYPE_CHECKING:
-    from sealer.cluster_keys import ClusterKeyring
+    from sealer.cluster_keys import ClusterKeyring, Subject
 
 
 class Deed(Enum):
@@ -26,6 +26,13 @@ class Deed(Enum):
     RESTORE = ("Restore", "Restored", "restored")
     REPLACE = ("Replace", "Replaced", "deleted, to put a restored key in its place,")
     DELETE = ("Delete", "Deleted", "deleted")
+
+
+def telling(
+    cluster: ClusterKeyring, deed: Deed, terminal: Terminal, *, how: str = ""
+) -> Callable[[Subject], None]:
+    """What tells that something was done with a key, as `announce` does."""
+    return lambda key: _announce(cluster, [key], deed, terminal, how=how)
 
 
 def announce(
@@ -45,13 +52,22 @@ def announce(
         terminal: to warn on.
         how: further words, such as which backup it was.
     """
+    from sealer.cluster_keys import Subject  # noqa: PLC0415 - imported already
+
+    _announce(cluster, [Subject.of(key) for key in keys], deed, terminal, how=how)
+
+
+def _announce(
+    cluster: ClusterKeyring, keys: Sequence[Subject], deed: Deed, terminal: Terminal, *, how: str
+) -> None:
     from sealer.cluster_keys import Act  # noqa: PLC0415 - imported already
 
     action, reason, words = deed.value
     try:
         user = cluster.api.user()
         for key in keys:
-            what = f"key {key.id} (ordinal {key.record.ordinal}, {key.record.state})"
+            known = ", ".join(filter(None, (f"ordinal {key.ordinal}", key.state)))
+            what = f"key {key.key_id} ({known})"
             note = f"{user} {words} {what}{f': {how}' if how else ''}"
             act = Act(action=action, reason=reason, note=note)
             cluster.announce(key, act, now=datetime.now(UTC))

@@ -22,8 +22,10 @@ from sealer.cli.output import Destination, Terminal, put_file, refuse_existing
 from sealer.cli.passphrases import read_new_passphrase
 from sealer.errors import Refused, Unavailable, UsageError
 from sealer.key_place import KeyPlace
+from sealer.key_secrets import Handled, Handling
 from sealer.keyring import Keyring
 from sealer.keyring_directory import KeyringDirectory
+from sealer.lifecycle import Change
 from sealer.pinned_keys import short_id
 from sealer.sealed_backup import seal_backup
 from sealer.shares import Split
@@ -32,6 +34,7 @@ from sealer.wording import count
 if TYPE_CHECKING:
     from sealer.apiserver import ApiServer
     from sealer.bitnami_backup import SavedKey
+    from sealer.cluster_keys import ClusterKeyring
 
 _EXAMPLES = """\
 sealer keys backup -w backup.age
@@ -177,10 +180,18 @@ def _name(where: Whereabouts, place: KeyPlace) -> str:
     return place.name if where.directory is None else where.directory.resolve().name
 
 
-def _note(place: KeyPlace, keyring: Keyring, now: datetime) -> None:
+def _note(place: KeyringDirectory | ClusterKeyring, keyring: Keyring, now: datetime) -> None:
     ids = frozenset(key.id for key in keyring.keys)
+
+    def decide(ring: Keyring) -> Sequence[Change]:
+        return lifecycle.backed_up(ring, ids, now=now)
+
     try:
-        place.change(lambda ring: lifecycle.backed_up(ring, ids, now=now), now=now)
+        if isinstance(place, KeyringDirectory):
+            place.change(decide, now=now)
+        else:
+            handled = Handled(handling=Handling.BACKUP, at=now, by=place.user())
+            place.change(decide, now=now, handled=handled)
     except Unavailable as error:
         raise Unavailable(
             f"the backup is written and whole, only that could not be noted: {error}",

@@ -18,6 +18,7 @@ from sealer.cli.deciding import (
     decide_in_directory,
     renew_in_cluster,
 )
+from sealer.cli.deciding_registered import decide_about_registered, find_registered
 from sealer.cli.deleting import delete_from_cluster, delete_from_directory
 from sealer.cli.key_places import Whereabouts, whereabouts
 from sealer.cli.output import Terminal
@@ -143,7 +144,7 @@ def activate(arguments: Activation, terminal: Terminal) -> None:
         return lifecycle.activate(ring, held.id, why, needs_backup=is_new)
 
     wanted = Wanted(state=KeyState.ACTIVE, key=key, decide=decide, reason=arguments.reason)
-    _carry_out(arguments, wanted, arguments.timeout, terminal)
+    _carry_out(arguments, wanted, terminal)
 
 
 @options.command(
@@ -177,7 +178,7 @@ def retire(arguments: Retirement, terminal: Terminal) -> None:
             decide=lambda ring, why: lifecycle.retire(ring, arguments.key, why),
             reason=arguments.reason,
         )
-        _carry_out(arguments, wanted, arguments.timeout, terminal)
+        _carry_out(arguments, wanted, terminal)
     elif arguments.directory is None:
         delete_from_cluster(arguments.cluster(), arguments.key, arguments.objects, terminal)
     else:
@@ -201,7 +202,8 @@ def revoke(arguments: Revocation, terminal: Terminal) -> None:
 
     A new key is made at once where this was the newest. Nothing is deleted, and what was sealed
     before still opens, so that a bad day does not get worse; what is sealed to it from now on is
-    refused. Every value that was ever sealed to it has to be rotated: a reseal is not enough.
+    refused. Every value that was ever sealed to it has to be rotated: a reseal is not enough. In a
+    cluster it may be a registered recovery or peer's key: nothing is copied or offered to it then.
     """
     wanted = Wanted(
         state=KeyState.REVOKED,
@@ -209,17 +211,20 @@ def revoke(arguments: Revocation, terminal: Terminal) -> None:
         decide=lambda ring, why: lifecycle.revoke(ring, arguments.key, why),
         reason=arguments.reason,
     )
-    revoked = _carry_out(arguments, wanted, arguments.timeout, terminal)
+    revoked = _carry_out(arguments, wanted, terminal)
     if arguments.directory is None:
         _tell_touched(arguments.cluster().api, revoked, terminal)
     terminal.note(f"next: rotate what `sealer exposure {revoked.id[:8]}` lists, and seal it anew")
 
 
-def _carry_out(where: Whereabouts, wanted: Wanted, timeout: float, terminal: Terminal) -> HeldKey:
-    directory = where.directory
-    if directory is None:
-        return decide_in_cluster(where.cluster().api, wanted, timeout=timeout, terminal=terminal)
-    return decide_in_directory(directory, wanted, terminal)
+def _carry_out(arguments: Activation | Revocation, wanted: Wanted, terminal: Terminal) -> HeldKey:
+    if arguments.directory is not None:
+        return decide_in_directory(arguments.directory, wanted, terminal)
+    api, timeout = arguments.cluster().api, arguments.timeout
+    registered = find_registered(api, arguments.key) if arguments.key else None
+    if registered is not None:
+        return decide_about_registered(api, registered, wanted, timeout=timeout, terminal=terminal)
+    return decide_in_cluster(api, wanted, timeout=timeout, terminal=terminal)
 
 
 def _renew_cluster(arguments: Renewal, terminal: Terminal) -> None:

@@ -6,24 +6,26 @@ What kubeseal sealed names no key, so that only who opens it can reseal it: `res
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
 import click
 from click.core import ParameterSource
 
-from sealer.cli import commits, options
+from sealer.cli import commits, options, reseal_own, turning
 from sealer.cli.commits import CommitWish, Deed
 from sealer.cli.connecting import Wish
 from sealer.cli.inputs import read_inputs
 from sealer.cli.key_files import the_one_typed
 from sealer.cli.output import Terminal
+from sealer.cli.private_keys import PrivateKeys, read_files
 from sealer.cli.repository import Repositories
 from sealer.cli.reseal_commit import Sorted, sort_for_commit
 from sealer.cli.resealers import Outcome, Resealer, of_clusters, of_keyring, reseal
 from sealer.errors import FileError, Refused, SealerError, UsageError
 from sealer.pinned_keys import short_id
 from sealer.resealing_text import Held
+from sealer.sources import Found
 from sealer.verification import finding_of
 from sealer.wording import count
 
@@ -32,10 +34,12 @@ sealer reseal
 sealer reseal --commit --branch reseal
 sealer reseal --keyring keyring
 sealer reseal --keyring keyring --dry-run apps/
+sealer reseal --private-key recovery.pem --sealing-key new.pem apps/
 sealer reseal --private-key sealed-secrets-keys.yaml apps/
 sealer reseal --to native --dry-run apps/
 sealer reseal --to native --private-key sealed-secrets-keys.yaml --commit apps/
 """
+_MENTIONING = "SealedSecret"
 _LEFT = (
     "{} of sealed-secrets left as they are: which key sealed one shows only by opening it; "
     "--private-key FILE does that here, --through-cluster or `kubeseal --re-encrypt` in the cluster"
@@ -136,6 +140,10 @@ def command(arguments: Arguments, terminal: Terminal) -> int:
     the cluster has registered otherwise. What is under a revoked key is named and left, since a
     reseal would hide that its value has to be rotated.
 
+    With --private-key and a key of ours that opens the files, such as a recovery key, nothing is
+    moved and no cluster is needed that knows them: they are sealed to what they lack of the keys
+    that one would seal to now (--sealing-key, .sealer.yaml, else the cluster), and all else stays.
+
     What kubeseal sealed (SealedSecrets of sealed-secrets) is opened by whoever reseals it: here,
     with --private-key (PEM files, or key Secrets as `kubectl get secret -o yaml` prints them), or
     by the controller with --through-cluster. It stays in its format, item by item; with --to native
@@ -144,8 +152,11 @@ def command(arguments: Arguments, terminal: Terminal) -> int:
     """
     wish = CommitWish(commit=arguments.commit_, message=arguments.message, branch=arguments.branch)
     private_keys = _private_keys(arguments)
-    if arguments.to is not None or private_keys or arguments.through_cluster:
-        return _reseal_theirs(arguments, private_keys, wish, terminal)
+    keys = read_files(private_keys, terminal=terminal) if private_keys else None
+    if keys is not None and keys.unwrappers and not keys.pairs and arguments.to is None:
+        return _add_recipients(arguments, keys, wish, terminal)
+    if arguments.to is not None or keys is not None or arguments.through_cluster:
+        return _reseal_theirs(arguments, keys, wish, terminal)
     _refuse_typed("sealing_keys", "allow_expired_certificate")
     run = _Run(_resealers(arguments, terminal))
     try:
@@ -186,26 +197,45 @@ def _private_keys(arguments: Arguments) -> Sequence[Path]:
     return the_one_typed(arguments.keyring, arguments.private_keys)[1]
 
 
-def _reseal_theirs(
-    arguments: Arguments, private_keys: Sequence[Path], wish: CommitWish, terminal: Terminal
+def _add_recipients(
+    arguments: Arguments, keys: PrivateKeys, wish: CommitWish, terminal: Terminal
 ) -> int:
-    from sealer.cli import reseal_theirs, turning  # noqa: PLC0415 - RSA takes 60 ms to import
-
-    request = reseal_theirs.Request(
-        native=arguments.to is not None,
-        private_keys=private_keys,
-        sealing_keys=arguments.sealing_keys,
-        expired_too=arguments.allow_expired_certificate,
-        cluster=arguments.wish,
-        service=arguments.sealed_secrets_service,
+    if arguments.allow_expired_certificate:
+        raise UsageError("--allow-expired-certificate is for what kubeseal sealed")
+    order = reseal_own.Order(
+        unwrappers=keys.unwrappers, sealing_keys=arguments.sealing_keys, cluster=arguments.wish
     )
-    job = turning.Job(
+    job = replace(_job(arguments, wish), mentioning=_MENTIONING, concerns=Found.is_sealed)
+    return turning.run(job, reseal_own.with_keys(order), reseal_own.WORDING, terminal)
+
+
+def _job(arguments: Arguments, wish: CommitWish) -> turning.Job:
+    return turning.Job(
         names=arguments.names,
         commit=wish,
         dry_run=arguments.dry_run,
         as_json=arguments.output_format == "json",
     )
-    return reseal_theirs.run(request, job, terminal)
+
+
+def _reseal_theirs(
+    arguments: Arguments, keys: PrivateKeys | None, wish: CommitWish, terminal: Terminal
+) -> int:
+    from sealer.cli import reseal_theirs  # noqa: PLC0415 - RSA takes 60 ms to import
+
+    if keys is not None and keys.unwrappers and keys.pairs:
+        raise UsageError(
+            "keys of ours and of sealed-secrets at once", hint="reseal with each kind by itself"
+        )
+    request = reseal_theirs.Request(
+        native=arguments.to is not None,
+        keys=keys,
+        sealing_keys=arguments.sealing_keys,
+        expired_too=arguments.allow_expired_certificate,
+        cluster=arguments.wish,
+        service=arguments.sealed_secrets_service,
+    )
+    return reseal_theirs.run(request, _job(arguments, wish), terminal)
 
 
 def _refuse_typed(*names: str) -> None:
@@ -271,7 +301,7 @@ def _reseal_and_commit(
 
 def _outcomes(arguments: Arguments, run: _Run, terminal: Terminal) -> Iterator[Outcome]:
     repositories = Repositories()
-    inputs = read_inputs(arguments.names, mentioning="SealedSecret", terminal=terminal)
+    inputs = read_inputs(arguments.names, mentioning=_MENTIONING, terminal=terminal)
     for item in terminal.counted(inputs, "file"):
         try:
             outcome = reseal(item, run.resealers, repositories, revoked=arguments.revoked)

@@ -10,7 +10,7 @@ from pathlib import Path
 from sealer.cli import reseal_bitnami, to_native, turning
 from sealer.cli.connecting import Wish
 from sealer.cli.output import Terminal
-from sealer.cli.private_keys import PrivateKeys, read_files
+from sealer.cli.private_keys import PrivateKeys
 from sealer.cli.through_cluster import Clusters, no_way
 from sealer.cli.turning import Job, Turn
 from sealer.errors import ClusterError, UsageError
@@ -22,12 +22,12 @@ class Request:
 
     Attributes:
         native: whether the objects become ours.
-        private_keys: files with RSA keys; none: a cluster is asked.
+        keys: RSA keys; None: a cluster is asked.
         service: where its controller is.
     """
 
     native: bool
-    private_keys: Sequence[Path]
+    keys: PrivateKeys | None
     sealing_keys: Sequence[Path]
     expired_too: bool
     cluster: Wish
@@ -39,10 +39,10 @@ def run(request: Request, job: Job, terminal: Terminal) -> int:
 
     Raises:
         UsageError: there are neither keys nor a cluster.
-        SealerError: as `turning.run`; a key cannot be read.
+        SealerError: as `turning.run`.
     """
-    if request.private_keys:
-        turn = _with_keys(request, read_files(request.private_keys, terminal=terminal))
+    if request.keys is not None:
+        turn = _with_keys(request, request.keys)
     else:
         turn = _through_cluster(request, job, terminal)
     wording = to_native.WORDING if request.native else reseal_bitnami.WORDING

@@ -6,16 +6,17 @@ a new cluster whose controller has made a key of its own before the old ones wer
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from sealer.backup import Backup, clashing, plan_restore
-from sealer.cli.key_acts import Deed, announce
+from sealer.cli.key_acts import Deed, announce, telling
 from sealer.cli.output import Terminal
 from sealer.errors import ClusterError, Refused
 from sealer.key_place import KeyPlace
+from sealer.key_secrets import Handled, Handling
 from sealer.keyring import HeldKey, Keyring
 from sealer.keyring_directory import KeyringDirectory
 from sealer.lifecycle import Change
@@ -24,7 +25,10 @@ from sealer.manifests.times import format_time
 from sealer.pinned_keys import short_id
 
 if TYPE_CHECKING:
-    from sealer.cluster_keys import ClusterKeyring
+    from sealer.cluster_keys import ClusterKeyring, Subject
+
+_DELETED = "deleted, since no object of the cluster was sealed to it"
+_SEAL_ANEW = "what was sealed to a deleted key and is not applied yet has to be sealed anew"
 
 
 def restore_to_directory(directory: Path, opened: Backup, terminal: Terminal) -> None:
@@ -60,22 +64,34 @@ def restore_to_cluster(
         _check_unused(cluster, opened, keyring)
         return plan_restore(opened, keyring, replaceable={key.id for key in clashes})
 
-    after = cluster.change(decide, now=datetime.now(UTC))
-    replaced = [key for key in before.keys if after.get(key.id) is None]
-    for key in replaced:
-        terminal.line(
-            f"{_named(before, key.id)}, made {format_time(key.record.created_at)}: deleted, since "
-            "no object of the cluster was sealed to it"
-        )
+    now, how = datetime.now(UTC), f"backup of {opened.name}, made {format_time(opened.made_at)}"
+    handled = Handled(handling=Handling.RESTORE, at=now, by=cluster.user())
+    gone = telling(cluster, Deed.REPLACE, terminal, how=how)
+    after = cluster.change(decide, now=now, handled=handled, gone=gone)
+    for key in before.keys:
+        if after.get(key.id) is None:
+            made = format_time(key.record.created_at)
+            terminal.line(f"{_named(before, key.id)}, made {made}: {_DELETED}")
+            terminal.warn(_SEAL_ANEW)
+    if replace_unused:
+        _forget_replaced(cluster, opened, gone, terminal)
     _tell(opened, before, after, terminal)
-    if replaced:
-        terminal.warn(
-            "what was sealed to a deleted key and is not applied yet has to be sealed anew"
-        )
     restored = [key for key in after.keys if before.get(key.id) is None]
-    how = f"backup of {opened.name}, made {format_time(opened.made_at)}"
-    announce(cluster, replaced, Deed.REPLACE, terminal, how=how)
     announce(cluster, restored, Deed.RESTORE, terminal, how=how)
+
+
+def _forget_replaced(
+    cluster: ClusterKeyring, opened: Backup, gone: Callable[[Subject], None], terminal: Terminal
+) -> None:
+    """What somebody who was killed left of a key that had to give way: its SealingKey."""
+    ordinals = {key.record.ordinal for key in opened.keyring.keys}
+    left = [key for key in cluster.lost() if key.ordinal in ordinals]
+    sealed = _sealed_objects(cluster) if left else []
+    for key in left:
+        if not objects_sealed_to(sealed, key.key_id):
+            cluster.forget(key, gone)
+            terminal.line(f"key {short_id(key.key_id)} (ordinal {key.ordinal}): {_DELETED}")
+            terminal.warn(_SEAL_ANEW)
 
 
 def _not_asked_for(opened: Backup, clashes: Sequence[HeldKey]) -> Refused:
@@ -92,16 +108,7 @@ def _not_asked_for(opened: Backup, clashes: Sequence[HeldKey]) -> Refused:
 
 def _check_unused(cluster: ClusterKeyring, opened: Backup, keyring: Keyring) -> None:
     """No object may be sealed to any key that is not in the backup: so this is a new cluster."""
-    from sealer.apiserver import SEALED_SECRETS, Forbidden, Missing  # noqa: PLC0415 - as above
-
-    try:
-        objects = list(cluster.api.list(SEALED_SECRETS))
-    except Missing:  # sealer is not even installed yet
-        return
-    except Forbidden as error:
-        raise ClusterError(
-            f"nobody can say whether the keys here are used: {error.message}", hint=error.hint
-        ) from None
+    objects = _sealed_objects(cluster)
     for key in keyring.keys:
         names = [] if opened.keyring.get(key.id) else objects_sealed_to(objects, key.id)
         if names:
@@ -110,6 +117,19 @@ def _check_unused(cluster: ClusterKeyring, opened: Backup, keyring: Keyring) -> 
                 hint="delete what is sealed to it first, and seal it anew afterwards; or restore "
                 "into a directory with --keyring, and open the backup's objects from there",
             )
+
+
+def _sealed_objects(cluster: ClusterKeyring) -> list[Mapping[str, Any]]:
+    from sealer.apiserver import SEALED_SECRETS, Forbidden, Missing  # noqa: PLC0415 - as above
+
+    try:
+        return list(cluster.api.list(SEALED_SECRETS))
+    except Missing:  # sealer is not even installed yet
+        return []
+    except Forbidden as error:
+        raise ClusterError(
+            f"nobody can say whether the keys here are used: {error.message}", hint=error.hint
+        ) from None
 
 
 def _tell(opened: Backup, before: Keyring, after: Keyring, terminal: Terminal) -> None:

@@ -1,4 +1,4 @@
-"""Files with SealedSecrets of sealed-secrets, rewritten object by object.
+"""Files with sealed objects, those of sealed-secrets or ours, rewritten object by object.
 
 What is made of an object is for others to say; here are files, `--dry-run`, `--commit`, the report.
 Each file is written whole or not at all, as soon as it is done where nothing is to be committed;
@@ -17,11 +17,9 @@ from sealer.cli.commits import CommitWish, Deed, PlannedCommit
 from sealer.cli.inputs import Input, read_inputs
 from sealer.cli.output import Terminal
 from sealer.errors import ClusterError, SealerError, UsageError
-from sealer.sources import Source
+from sealer.sources import Found, Source
 from sealer.verification import finding_of
 from sealer.wording import count
-
-_MENTION = "bitnami.com/v1alpha1"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,12 +30,16 @@ class Job:
         names: files and directories; `-` for standard input.
         dry_run: say what would be done, and change nothing.
         as_json: print a report for programs.
+        mentioning: a file without this text holds nothing to turn.
+        concerns: what is turned.
     """
 
     names: Sequence[str]
     commit: CommitWish
     dry_run: bool
     as_json: bool
+    mentioning: str = "bitnami.com/v1alpha1"
+    concerns: Callable[[Found], bool] = Found.is_bitnami
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,10 +170,11 @@ def run(job: Job, turn: Turn, wording: Wording, terminal: Terminal) -> int:
 
 
 def _turn_all(state: _Run, turn: Turn) -> Iterator[tuple[Input, Turned]]:
-    inputs = read_inputs(state.job.names, mentioning=_MENTION, terminal=state.terminal)
+    mentioning = state.job.mentioning
+    inputs = read_inputs(state.job.names, mentioning=mentioning, terminal=state.terminal)
     for item in state.terminal.counted(inputs, "file"):
         try:
-            turned = _turn(item, turn)
+            turned = _turn(item, turn, state.job.concerns)
         except ClusterError as error:
             state.failures.append(error.at(file=item.name))
             return
@@ -185,9 +188,9 @@ def _turn_all(state: _Run, turn: Turn) -> Iterator[tuple[Input, Turned]]:
             state.terminal.result(item.text)
 
 
-def _turn(item: Input, turn: Turn) -> Turned:
+def _turn(item: Input, turn: Turn, concerns: Callable[[Found], bool]) -> Turned:
     source = item.parse()
-    if any(at.is_bitnami() for at in source.objects()):
+    if any(concerns(at) for at in source.objects()):
         return turn(item, source)
     return Turned(item.text, (), (), ())
 

@@ -137,6 +137,12 @@ class Months:
         code, said = self.decide(key_id, user, decidedBy=user, **spec)
         assert code == 0, said
 
+    def annotate(self, key_id: str, user: str, annotation: str) -> int:
+        """Annotate a SealingKey with kubectl as a user; its exit code."""
+        config = self.api.kubeconfig_for(user, groups=["system:masters"])
+        words = ("annotate", "--overwrite", "sealingkey", key_id, annotation)
+        return self.api.kubectl(*words, kubeconfig=config, check=False).returncode
+
     def says(self, key_id: str, check: Callable[[Object], object], *, what: str) -> Object:
         """Wait until a SealingKey says something, and return it."""
 

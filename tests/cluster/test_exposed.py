@@ -9,6 +9,7 @@ import pytest
 
 from sealer.crypto.keys import SealingKey, UnsealingKey
 from tests.cluster.harness.processes import eventually
+from tests.cluster.key_months import audited
 from tests.cluster.running import GROUP, Namespace, cluster_key, conditions
 from tests.cluster.typing_laptop import Laptop, OwnCluster, own_cluster
 from tests.git_repository import Repository
@@ -215,15 +216,25 @@ def test_registered_recovery_key_gets_into_git_and_opens_without_any_cluster(
     _unregister(cluster, recovery)
 
 
-def test_revoked_recovery_key_is_offered_nothing_and_exposes(cluster: OwnCluster) -> None:
+def test_revoked_recovery_key_is_offered_nothing_and_exposes(
+    cluster: OwnCluster, laptop: Laptop
+) -> None:
     shop, recovery = cluster.namespace("lost"), UnsealingKey.generate()
     shop.give("db", {"a": b"made-up-730"}, to=[cluster_key(cluster.api), recovery.public])
     shop.give("other", {"a": b"made-up-731"})
     _register(cluster, recovery, "Recovery")
     eventually(lambda: _offered(shop, "other") == [recovery.id], what="an offer to it")
-    leaked = _revoked("found on the train")
-    path = f"{KEYS}/{recovery.id}"
-    assert cluster.api.request("PATCH", path, leaked, content_type=MERGE).status == 200
+    arguments = ("keys", "revoke", recovery.id[:8])
+    assert "needs a reason" in laptop.sealer(*arguments, code=1).err
+    said = laptop.sealer(*arguments, "--reason", "found on the train")
+    named = f"{recovery.id[:4]}…{recovery.id[-4:]}"
+    assert (
+        said.out
+        == f"recovery key {named} is revoked\n1 object of this cluster sealed to it: lost/db\n"
+    )
+    assert "it is so already" in laptop.sealer(*arguments, "--reason", "again").err
+    assert "stays so" in laptop.sealer("keys", "activate", recovery.id[:8], code=1).err
+    assert audited(cluster.controller, recovery.id)[-1] == ("Revoke", "admin", "Done")
     eventually(lambda: _offered(shop, "other") == [], what="the end of the offer")
     assert set(_exposed(shop, "db")["status"]["exposed"].values()) == {recovery.id}
     _unregister(cluster, recovery)
@@ -232,7 +243,9 @@ def test_revoked_recovery_key_is_offered_nothing_and_exposes(cluster: OwnCluster
     assert conditions(shop.get("SealedSecret", "db"))["Exposed"]["status"] == "True"
 
 
-def test_peer_is_offered_something_where_its_selector_says_so(cluster: OwnCluster) -> None:
+def test_peer_is_offered_something_where_its_selector_says_so(
+    cluster: OwnCluster, laptop: Laptop
+) -> None:
     here, there, peer = (
         cluster.namespace("here"),
         cluster.namespace("there"),
@@ -241,6 +254,10 @@ def test_peer_is_offered_something_where_its_selector_says_so(cluster: OwnCluste
     for shop in (here, there):
         shop.give("db", {"a": b"made-up-740"})
     _register(cluster, peer, "Peer", namespaceSelector={"matchLabels": {"shared": "yes"}})
+    for command, state in (("retire", "retired"), ("activate", "active")):
+        said = laptop.sealer("keys", command, peer.id, "--reason", "a trial").out
+        assert said.endswith(f" is {state}\n")
+        assert said.startswith("peer key ")
     _label(cluster, "here", "yes")
     eventually(lambda: _offered(here, "db") == [peer.id], what="an offer to the peer")
     before = here.get("SealedSecret", "db")["metadata"]["resourceVersion"]

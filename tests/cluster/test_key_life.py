@@ -190,6 +190,9 @@ def test_whoever_decides_says_so_and_nobody_else(months: Months) -> None:
         assert months.decide(key_id, "lee", state="Retired", decidedBy="kim")[0] != 0
         assert months.decide(key_id, "lee", decidedBy="kim")[0] != 0
         assert months.decide(key_id, "lee", notAfter="2027-06-01T00:00:00Z")[0] == 0
+        assert months.annotate(key_id, "lee", "sealer.dev/deleted-by=kim") != 0
+        assert months.annotate(key_id, "lee", "sealer.dev/deleted-by=lee") == 0
+        assert months.annotate(key_id, "kim", "example.com/other=kim") == 0
         months.decided(key_id, "kim", state="Retired", reason="an old laptop")
         months.become("Retired", "Active")
         assert months.decide(key_id, "lee", reason="another")[0] != 0

@@ -81,6 +81,19 @@ def _secrets(api: ApiServer) -> dict[str, Object]:
     return {item["metadata"]["name"]: item for item in items}
 
 
+def _everything(api: ApiServer) -> dict[str, Object]:
+    """All that a restore might touch, Events included, and what its version is."""
+    namespaced = "/api/v1/namespaces/sealer-system"
+    places = ("secrets", "configmaps", "serviceaccounts")
+    paths = [EVENTS, f"{GROUP}/sealingkeys", "/api/v1/namespaces"]
+    items = [
+        item
+        for path in (*paths, *(f"{namespaced}/{place}" for place in places))
+        for item in api.request("GET", path).body["items"]
+    ]
+    return {item["metadata"]["uid"]: item for item in items}
+
+
 def _states(api: ApiServer) -> dict[str, str]:
     return {
         name: item["metadata"]["annotations"]["sealer.dev/state"]
@@ -212,9 +225,12 @@ def test_what_cannot_be_restored_is_a_clear_error_and_changes_nothing(
     (tmp_path / "half.age").write_text(whole[: len(whole) // 2])
     (tmp_path / "foreign.json").write_text('{"kind": "SomethingElse", "format": "v1"}\n')
     (tmp_path / "wrong.txt").write_text("seven other words")
-    other = key_secret(UnsealingKey.generate(), ordinal=2, state="Active")
+    own = UnsealingKey.generate()
+    other = key_secret(own, ordinal=2, state="Active")
     assert emptied.api.request("POST", SECRETS, other).status == 201
-    before = _secrets(emptied.api)
+    published = emptied.api.request("POST", f"{GROUP}/sealingkeys", sealing_key(own.public))
+    assert published.status == 201
+    before = _everything(emptied.api)
     laptop = emptied.laptop(tmp_path)
     share = ("--share", "shared.json.share-1-of-3")
     for arguments, code, why in (
@@ -227,7 +243,7 @@ def test_what_cannot_be_restored_is_a_clear_error_and_changes_nothing(
     ):
         said = laptop.sealer("keys", "restore", *arguments, code=code).err
         assert why in said, said
-        assert _secrets(emptied.api) == before
+        assert _everything(emptied.api) == before
 
 
 def test_backup_copies_of_a_cluster_are_restored_with_the_recovery_key(

@@ -23,6 +23,7 @@ from tests.cluster import typed_command
 from tests.cluster.harness.deadly_proxy import DeadlyProxy, When, deadly_proxy
 from tests.cluster.harness.forked import Forked
 from tests.cluster.harness.processes import eventually
+from tests.cluster.key_months import MERGE, audited
 from tests.cluster.key_proofs import held
 from tests.cluster.running import GROUP, SECRETS, key_secret, sealing_key
 from tests.cluster.typed_command import IMPORTS
@@ -37,6 +38,8 @@ IDENTITY = x25519.Identity.generate()
 PRIVATE = [UnsealingKey(bytes([8, number]) * 16) for number in range(1, 4)]
 STATES = ("Revoked", "Retired", "Active")
 MOST_WRITES = 40
+EVENTS = "/apis/events.k8s.io/v1/namespaces/sealer-system/events"
+TYPIST = "system:serviceaccount:default:typist"
 
 
 @dataclass(slots=True)
@@ -67,6 +70,21 @@ class Desk:
         """Id, ordinal and state of each key."""
         keys = (held(item) for item in self.secrets().values())
         return sorted((key.id, key.record.ordinal, str(key.record.state)) for key in keys)
+
+    def told(self, reason: str, key_id: str) -> list[str]:
+        """What Events about a key's Secret say."""
+        items = self.cluster.api.request("GET", EVENTS).body["items"]
+        return [
+            item["note"]
+            for item in items
+            if (item["reason"], item["related"]["name"]) == (reason, key_id)
+        ]
+
+    def publish(self, key: UnsealingKey, status: Object) -> None:
+        """Have a SealingKey say something, as a controller would."""
+        path = f"{KEYS}/{key.id}/status"
+        answer = self.cluster.api.request("PATCH", path, {"status": status}, content_type=MERGE)
+        assert answer.status == 200, answer.body
 
     def put(self, *keys: UnsealingKey, states: tuple[str, ...]) -> None:
         """Begin anew with these keys, and what is published of them."""
@@ -194,13 +212,53 @@ def test_restore_is_finished_by_typing_it_again(before: str, desk: Desk) -> None
 def test_deletion_is_finished_by_typing_it_again(desk: Desk) -> None:
     gone = PRIVATE[1].id
 
+    def begin() -> None:
+        desk.put(*PRIVATE, states=STATES)
+        desk.publish(PRIVATE[1], {"ordinal": 2})
+        desk.cluster.api.request("DELETE", EVENTS)
+
     def check() -> None:
         assert {key_id for key_id, _, _ in desk.kept()} >= {key.id for key in PRIVATE} - {gone}
+        is_gone = desk.cluster.api.request("GET", f"{KEYS}/{gone}").status == 404
+        assert desk.told("Deleted", gone) or not is_gone
 
     words = ("retire", gone, "--delete")
-    begin = lambda: desk.put(*PRIVATE, states=STATES)  # noqa: E731
-    assert _walk(desk, begin, words, check, nothing_left=1) == 3
+    assert _walk(desk, begin, words, check, nothing_left=1) == 4
     assert desk.cluster.api.request("GET", f"{KEYS}/{gone}").status == 404
+    note = f"{TYPIST} deleted key {gone} (ordinal 2"
+    assert all(told.startswith(note) for told in desk.told("Deleted", gone))
+
+
+@pytest.mark.parametrize("at", [0, 1, 2])
+def test_restore_over_the_key_of_a_controller_that_runs_is_finished_by_typing_it_again(
+    at: int, desk: Desk
+) -> None:
+    """Killed at no write; once that key is deleted; once the restored one is there."""
+    controller, restored = desk.cluster.controller, PRIVATE[0].id
+    desk.put(PRIVATE[0], states=("Active",))
+    words = ("-w", "backup.age", "--force", "--recipient", str(IDENTITY.to_public()))
+    assert desk.type("backup", *words) == 0
+    desk.put(states=())
+    controller.start()
+    try:
+        own = eventually(lambda: _newest(desk), what="a key of its own")
+        words = ("restore", "backup.age", "--identity", "identity.txt", "--replace-unused")
+        code = desk.type(*words, at=at, when=When.AFTER)
+        assert (code < 0) is bool(desk.proxy.fell) is bool(at)
+        if at == 1:  # it makes no other key meanwhile
+            eventually(lambda: "are left" in controller.answer("/readyz")[1], what="the loss")
+        assert desk.type(*words) == 0
+        eventually(lambda: _own(desk) == [(restored, 1, "Active")], what="the restored key")
+        assert desk.kept() == [(restored, 1, "Active")]
+        assert desk.cluster.api.request("GET", f"{KEYS}/{own}").status == 404
+        assert desk.told("Replaced", own)
+        eventually(lambda: audited(controller, restored), what="the audit line")
+        assert set(audited(controller, restored)) == {("Restore", TYPIST, "Done")}
+        eventually(
+            lambda: ("Delete", TYPIST, "Done") in audited(controller, own), what="the other one"
+        )
+    finally:
+        controller.server.stop(grace=0)
 
 
 @pytest.mark.parametrize("when", When)

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -8,7 +9,9 @@ import pytest
 from controller.acts import Act, Deed, Outcome, acts, deleted, undone
 from controller.publishing import Facts, sealing_key_status
 from sealer.errors import Refused
+from sealer.key_secrets import Handled, Handling
 from sealer.keyring import HeldKey
+from sealer.manifests.times import format_time
 from tests.unit.controller.kept import recovery, slk
 from tests.unit.sealer.lifecycle_keys import ACTIVE, DAY, NOW, RETIRED, REVOKED, held
 
@@ -75,6 +78,7 @@ def test_decision_is_told_with_who_and_why(spec: Object, after: HeldKey, deed: D
         deed=deed,
         outcome=Outcome.DONE,
         user="kim",
+        source="decidedBy",
         manager="kubectl-edit",
         reason="made-up reason",
     )
@@ -146,4 +150,33 @@ def test_who_wrote_in_the_same_second_as_we_came_after_us() -> None:
 
 def test_writer_that_is_not_recorded_is_unknown() -> None:
     assert undone(slk(held(1))).manager == ""
-    assert deleted(Outcome.DONE) == Act(deed=Deed.DELETE, outcome=Outcome.DONE)
+    assert deleted(slk(held(1)), Outcome.DONE) == Act(deed=Deed.DELETE, outcome=Outcome.DONE)
+
+
+def test_whoever_deletes_a_key_has_signed_its_sealing_key() -> None:
+    item = slk(held(1))
+    item["metadata"]["annotations"] = {"sealer.dev/deleted-by": "kim"}
+    assert deleted(item, Outcome.DONE) == Act(
+        deed=Deed.DELETE, outcome=Outcome.DONE, user="kim", source="sealer.dev/deleted-by"
+    )
+
+
+@pytest.mark.parametrize(
+    ("handling", "deed"), [(Handling.BACKUP, Deed.BACKUP), (Handling.RESTORE, Deed.RESTORE)]
+)
+@pytest.mark.parametrize("by", ["kim", ""])
+def test_what_was_done_with_the_secret_is_told_until_the_status_says_it(
+    handling: Handling, deed: Deed, by: str
+) -> None:
+    item = _written(slk(held(1)), "sealer")
+    item["status"] = _status(item, held(1))
+    done = Handled(handling=handling, at=NOW, by=by)
+    after = sealing_key_status(item, held(1), Facts(handled=(done,)), now=NOW)
+    source = f"sealer.dev/{handling}-by" if by else ""
+    (act,) = acts(item, after, now=NOW)
+    assert act == Act(deed=deed, outcome=Outcome.DONE, user=by, source=source, at=format_time(NOW))
+    item["status"] = after
+    assert acts(item, after, now=NOW) == ()
+    later = replace(done, at=NOW + DAY)
+    again = sealing_key_status(item, held(1), Facts(handled=(later,)), now=NOW)
+    assert [act.at for act in acts(item, again, now=NOW)] == [format_time(NOW + DAY)]

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -20,6 +21,7 @@ _ACT = Act(
     deed=Deed.REVOKE,
     outcome=Outcome.DONE,
     user="kim",
+    source="decidedBy",
     manager="kubectl",
     reason="a laptop\nwas stolen",
 )
@@ -121,7 +123,14 @@ def test_note_says_what_became_of_it(act: Act, reason: str, note: str, type_: st
 def test_audit_line_says_who_and_how_that_is_known(
     caplog: pytest.LogCaptureFixture, user: str, manager: str, says: str, source: str
 ) -> None:
-    act = Act(deed=Deed.RENEW, outcome=Outcome.DONE, user=user, manager=manager, reason="old")
+    act = Act(
+        deed=Deed.RENEW,
+        outcome=Outcome.DONE,
+        user=user,
+        source="decidedBy" if user else "",
+        manager=manager,
+        reason="old",
+    )
     with caplog.at_level(logging.INFO, logger="sealer.audit"):
         _tell(_Events(), act)
     (record,) = caplog.records
@@ -132,3 +141,26 @@ def test_audit_line_says_who_and_how_that_is_known(
         "keys": (held(1).id,),
         "audit": {"user": says, "userFrom": source, "action": "Renew", "outcome": "Done"},
     }
+
+
+def test_act_with_a_time_of_its_own_says_it_and_is_one_event(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    act = Act(
+        deed=Deed.BACKUP,
+        outcome=Outcome.DONE,
+        user="kim",
+        source="sealer.dev/backed-up-by",
+        at="2026-11-22T10:00:00Z",
+    )
+    first, again = _Events(), _Events()
+    with caplog.at_level(logging.INFO, logger="sealer.audit"):
+        _tell(first, act, replace(act, at="2026-11-23T10:00:00Z"))
+        _tell(again, act, item={**_ITEM, "metadata": {**_ITEM["metadata"], "uid": "u-anew"}})
+    assert first.taken[0]["reason"] == "BackedUp"
+    assert first.taken[0]["note"] == "Backup by kim at 2026-11-22T10:00:00Z"
+    names = [event["metadata"]["name"] for event in (*first.taken, *again.taken)]
+    assert len(set(names)) == 2
+    assert names[0] == names[2]
+    audit = caplog.records[0].__dict__["audit"]
+    assert (audit["userFrom"], audit["at"]) == ("sealer.dev/backed-up-by", act.at)

@@ -7,8 +7,16 @@ import pytest
 
 from controller.kept_keys import Decided, KeptKey, read_kept_copy, read_kept_key, record_patch
 from sealer.backup_copy import backup_copy
-from sealer.key_secrets import KeyProblem, key_secret
+from sealer.key_secrets import (
+    Handled,
+    Handling,
+    KeyProblem,
+    handled_annotations,
+    key_secret,
+    read_handled,
+)
 from sealer.keyring import KeyState
+from sealer.manifests.times import format_time
 from tests.unit.controller.kept import RECOVERY, kept, seen
 from tests.unit.sealer.lifecycle_keys import NOW, RETIRED, held
 
@@ -22,6 +30,14 @@ def _secret() -> Object:
     secret: Object = json.loads(json.dumps(manifest))
     secret["metadata"] |= {"uid": "u-3", "resourceVersion": "30"}
     return secret
+
+
+def _handled(noted: dict[str, str]) -> tuple[Handled, ...]:
+    secret = _secret()
+    secret["metadata"]["annotations"] |= noted
+    found, handled = read_kept_key(secret), read_handled(secret)
+    assert isinstance(found, KeyProblem) or found.handled == handled
+    return handled
 
 
 def _merged(secret: Object, patch: Object) -> Object:
@@ -51,6 +67,24 @@ def test_malformed_decision_is_none(text: str) -> None:
     found = read_kept_key(secret)
     assert isinstance(found, KeptKey)
     assert found.decided is None
+
+
+@pytest.mark.parametrize("handling", Handling)
+def test_who_did_what_with_a_key_secret_is_read_where_it_can_be(handling: Handling) -> None:
+    done = Handled(handling=handling, at=NOW, by="kim")
+    noted = handled_annotations(done)
+    assert _handled(noted) == (done,)
+    assert _handled({**noted, f"sealer.dev/{handling}-at": "soon"}) == ()
+    assert _handled({f"sealer.dev/{handling}-at": format_time(NOW)}) == (), "nobody says who"
+    assert _handled({}) == ()
+
+
+def test_restored_key_secret_says_so_from_its_first_moment_on() -> None:
+    noted = handled_annotations(Handled(handling=Handling.RESTORE, at=NOW, by=""))
+    key = held(3)
+    manifest: Any = key_secret(key.unwrapper, key.record, namespace="ns", noted=noted)  # type: ignore[arg-type]
+    assert noted.items() <= manifest["metadata"]["annotations"].items()
+    assert manifest["metadata"]["annotations"]["sealer.dev/state"] == "Active"
 
 
 def test_key_secret_that_cannot_be_used_is_a_problem() -> None:

@@ -27,9 +27,15 @@ from sealer.lifecycle import Policy
 from tests.unit.controller.kept import RECOVERY, copied, kept, recovery, seen, slk
 from tests.unit.sealer.lifecycle_keys import ACTIVE, DAY, NOW, PENDING, RETIRED, REVOKED, held
 
+Object = dict[str, Any]
 _RULES = Rules()
 _DELAYED = Policy(activation_delay=timedelta(days=1))
 _BROKEN = KeyProblem("unsealing-key-9", InvalidKey("is no key"))
+
+
+def _lost(ordinal: int) -> Object:
+    """The SealingKey of a key that was here once."""
+    return slk(held(ordinal)) | {"status": {"ordinal": ordinal}}
 
 
 def _notes(found: tuple[Step, ...]) -> list[tuple[int, KeyState]]:
@@ -64,6 +70,8 @@ def test_first_key_is_copied_before_it_is_active() -> None:
         (seen(), False, "--no-make-first-key"),
         (seen(_BROKEN), True, "no key Secret can be used"),
         (seen(copies={held(1): copied(held(1))}), True, "only their backup copies are left"),
+        (seen(published=[_lost(1)]), True, "only their SealingKeys are left"),
+        (seen(published=[slk(held(1))]), True, ""),
     ],
 )
 def test_key_is_not_made_where_that_would_hide_a_loss(

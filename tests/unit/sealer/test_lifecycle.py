@@ -77,6 +77,15 @@ def test_times_are_whole_seconds_as_files_hold_them() -> None:
     assert lifecycle.decided(held(1), RETIRED, decision).record.retired_at == LATER
 
 
+@pytest.mark.parametrize("state", [RETIRED, REVOKED])
+def test_clock_that_went_back_takes_back_nothing_that_was_sealed_in_time(state: KeyState) -> None:
+    key = held(1)
+    used = replace(key, record=replace(key.record, activated_at=NOW + DAY))
+    early = Decision(at=NOW - 30 * DAY, reason="made-up leak")
+    record = lifecycle.decided(used, state, early).record
+    assert (record.retired_at or record.revoked_at) == NOW + DAY
+
+
 def test_key_that_is_active_again_is_not_retired() -> None:
     retired = lifecycle.decided(held(1), RETIRED, QUIET)
     record = lifecycle.decided(retired, ACTIVE, QUIET).record

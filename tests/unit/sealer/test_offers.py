@@ -15,7 +15,7 @@ from sealer.keyring import HeldKey, KeyRecord, Keyring, KeyState
 from sealer.label_selectors import LabelSelector
 from sealer.live import remembered_exposure, shortfall
 from sealer.manifests.models import Metadata, Recipient, SealedSecret, Secret
-from sealer.offers import ClusterOffers, KeyringOffers, same_seals
+from sealer.offers import ClusterOffers, KeyringOffers, PrivateKeys, same_seals
 from sealer.opening import unseal
 from sealer.published_keys import PublishedKey, Role
 from sealer.resealing import rewrap
@@ -247,3 +247,22 @@ def sealed_to_new() -> SealedSecret:
     entry = SEALED.seals[ENTRY]
     new = rewrap(SEALED, KEYRING, to={ENTRY: (NEW.public,)})[ENTRY]
     return replace(SEALED, seals={ENTRY: replace(entry, recipients=new)})
+
+
+def test_private_key_at_hand_adds_what_is_lacking_and_takes_nothing_away() -> None:
+    keys = PrivateKeys({RECOVERY.id: RECOVERY}, (NEW.public, RECOVERY.public))
+    keys.check()
+    assert (keys.own, keys.revoked) == (frozenset({RECOVERY.id}), frozenset())
+    due = keys.due(SEALED)
+    assert due == {ENTRY: (NEW.id,)}
+    resealed = keys.resealed(SEALED, due)
+    assert [r.key for r in resealed.seals[ENTRY].recipients] == [OLD.id, RECOVERY.id, NEW.id]
+    assert unseal(resealed, {NEW.id: NEW}).secret.data == {"a": b"made-up"}
+    assert keys.due(resealed) == {}
+
+
+def test_entry_without_room_is_refused_and_not_cut_short() -> None:
+    to = tuple(UnsealingKey(bytes([number] * 32)).public for number in range(10, 41))
+    keys = PrivateKeys({RECOVERY.id: RECOVERY}, to)
+    with pytest.raises(InvalidEnvelope, match="1 to 32 recipients"):
+        keys.resealed(SEALED, keys.due(SEALED))

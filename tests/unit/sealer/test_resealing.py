@@ -10,7 +10,7 @@ from sealer.crypto.scope import Scope
 from sealer.errors import InvalidEnvelope, UnknownKey, WrongBinding
 from sealer.manifests.models import Entry, Metadata, Recipient, SealedSecret, Secret
 from sealer.opening import unseal
-from sealer.resealing import due, rewrap, with_recipients
+from sealer.resealing import due, lacking, rewrap, with_recipients
 from sealer.sealing import seal
 
 NOW = datetime(2026, 11, 22, 10, 0, 0, tzinfo=UTC)
@@ -75,6 +75,24 @@ def test_entry_of_ours_is_stale_if_it_lacks_a_key_that_is_wanted(
     found = due(sealed, newest=NEW.id, own={OLD.id, NEW.id}, wanted=wanted)
     entry_id, _ = _entry(sealed)
     assert found == ({entry_id: tuple(key.id for key in keys)} if keys else {})
+
+
+@pytest.mark.parametrize(
+    ("to", "keys"),
+    [((OLD, RECOVERY), (NEW, PEER)), ((RECOVERY, NEW), (PEER,)), ((NEW, PEER), ())],
+)
+def test_what_a_key_at_hand_opens_is_to_have_what_it_lacks(
+    to: tuple[UnsealingKey, ...], keys: tuple[UnsealingKey, ...]
+) -> None:
+    sealed = _sealed(*to)
+    found = lacking(sealed, own={RECOVERY.id}, wanted=[NEW.id, PEER.id])
+    assert found == ({_entry(sealed)[0]: tuple(key.id for key in keys)} if keys else {})
+
+
+def test_what_no_key_at_hand_opens_is_named() -> None:
+    with pytest.raises(UnknownKey, match="none of the private keys") as caught:
+        lacking(_sealed(OLD), own={RECOVERY.id}, wanted=[NEW.id])
+    assert caught.value.key_ids == (OLD.id,)
 
 
 @pytest.mark.parametrize("full", [31, 32, 33])
