@@ -210,9 +210,9 @@ def test_registry_login_is_made_of_values_that_are_json_between_quotes() -> None
     }
     document = sealed(data=template)
     odd = {"password": b'made-up "quoted"'}
-    metadata = Metadata(namespace="shop", name="db")
-    other = seal(Secret(metadata=metadata, data=odd), to=CERTIFICATE).to_manifest()
-    document["spec"]["encryptedData"] = other["spec"]["encryptedData"]
+    place = Metadata(namespace="shop", name="db")
+    other = seal(Secret(metadata=place, data=odd), to=CERTIFICATE)
+    document["spec"]["encryptedData"] = dict(other.encrypted_data)
     reason, message = refused(document)
     assert reason == "InvalidTemplate"
     assert message.endswith(
