@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import json
+import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -16,7 +17,7 @@ from sealer.crypto.scope import Scope
 from tests.cluster.bitnami import BITNAMI, PREFIX
 from tests.cluster.harness.processes import eventually
 from tests.cluster.harness.sealed_secrets import running_sealed_secrets
-from tests.cluster.installing import apply_stream
+from tests.cluster.installing import ROOT, apply_stream
 from tests.cluster.running import running_controller
 from tests.tools.catalog import Tool
 from tests.tools.requirement import require_crds
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
 
 Object = dict[str, Any]
 
+_GUIDE = ROOT / "docs" / "migrating-from-sealed-secrets.md"
 _A = {"a": b"made-up-90"}
 _SKIP = {f"{PREFIX}skip-set-owner-references": "true"}
 _LOGIN = '{"auths": {"x": {"password": "{{ .a }}", "auth": {{ .a | quote }}}}}'
@@ -181,6 +183,16 @@ def _clear(api: ApiServer, namespace: str) -> None:
     eventually(lambda: not _secrets(api, namespace), what="all Secrets to be gone")
 
 
+def _metrics(text: str) -> set[str]:
+    return set(re.findall(r"^# TYPE (sealed_secrets_controller_\w+)", text, re.MULTILINE))
+
+
+def _listed() -> set[str]:
+    """Those that the guide has something to say of."""
+    table = _GUIDE.read_text(encoding="utf-8").partition("<!-- metrics -->")[2].partition("\n\n")[0]
+    return set(re.findall(r"`(sealed_secrets_controller_\w+)`", table))
+
+
 def test_the_same_comes_of_it_whichever_controller_is_at_work(
     installed_sealer: ApiServer, new_namespace: NamespaceFactory, find_program: ProgramFinder
 ) -> None:
@@ -196,6 +208,7 @@ def test_the_same_comes_of_it_whichever_controller_is_at_work(
         _create(api, shop, manifests)
         _told(api, shop)
         eventually(lambda: _secrets(api, shop).keys() == MADE.keys(), what="all to be made")
+        assert _listed() == _metrics(original.metrics())
     theirs = _secrets(api, shop)
     ours = ("--serve-bitnami", f"--bitnami-key-namespace={home}")
     expected = dict.fromkeys(MADE, "True") | dict.fromkeys(REFUSED, "False")
