@@ -129,8 +129,10 @@ def _answered(body: bytes, answer: _Answer) -> Reply:
 def _parsed(body: bytes) -> Mapping[str, Any]:
     """The one object of a body: JSON, or YAML, since older kubeseals send a file as it is."""
     try:
-        text = body.decode()
-        found = [json.loads(text)] if text.lstrip().startswith("{") else _documents(text)
+        text = body.decode().lstrip("\ufeff")
+        # As the reader of files tells JSON, whose JSON is not bounded.
+        is_json = text.lstrip().startswith(("{", "["))
+        found = [json.loads(text)] if is_json else _documents(text)
     except (ValueError, RecursionError):
         found = []
     match found:

@@ -255,6 +255,9 @@ def test_what_is_asked_in_yaml_is_answered_as_in_json(scope: Scope) -> None:
     reply = bitnami_answers.rotate(text, KEYS)
     assert open_items(BitnamiSealedSecret.read(json.loads(reply.text)), [NEW])[0] == VALUES
     assert _native(text, KEYS).status == 200
+    assert (
+        bitnami_answers.verify(b"\xef\xbb\xbf" + json.dumps(document).encode(), KEYS).status == 200
+    )
     moved = dump(document | {"metadata": {"name": "db", "namespace": "elsewhere"}}).encode()
     assert bitnami_answers.verify(moved, KEYS).status == 409
 
@@ -288,6 +291,9 @@ def test_yaml_is_read_as_far_as_an_object_of_that_many_items_goes(post: Post) ->
         b"{",
         b"\xff",
         b"[" * 100_000,
+        b"[" + b"0," * 1_000_000 + b"0]",
+        b"\xef\xbb\xbf[]",
+        b"\xef\xbb\xbf\xef\xbb\xbf{}",
         b"{" * 100_000,
         b"a: b: c",
         b"a: [",
