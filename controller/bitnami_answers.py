@@ -22,7 +22,7 @@ from sealer.errors import CannotOpen, InvalidManifest, SealerError
 from sealer.manifests import documents, yamltext
 from sealer.manifests.bitnami import BitnamiSealedSecret
 from sealer.manifests.models import qualified
-from sealer.plaintext import LAST_APPLIED
+from sealer.plaintext import COPIES
 
 MAX_BODY_BYTES: Final = 4 << 20
 """More than the API server takes for one object, 3 MiB, and what a re-encryption can add to it."""
@@ -182,7 +182,7 @@ def _with_items(document: Mapping[str, Any], items: Mapping[str, str]) -> Mappin
     }
     if annotations := metadata.get("annotations"):
         metadata["annotations"] = {
-            name: text for name, text in annotations.items() if name != LAST_APPLIED
+            name: text for name, text in annotations.items() if name not in COPIES
         }
     rest = {name: value for name, value in document.items() if name != "status"}
     return rest | {
