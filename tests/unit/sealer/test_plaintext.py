@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import pytest
 
-from sealer import plaintext
 from sealer.crypto.scope import Kind
 from sealer.errors import InvalidManifest, UsageError
 from sealer.manifests.models import Metadata, Secret, SharedSecret
