@@ -34,6 +34,7 @@ _GUIDE = ROOT / "docs" / "migrating-from-sealed-secrets.md"
 _A = {"a": b"made-up-90"}
 _SKIP = {f"{PREFIX}skip-set-owner-references": "true"}
 _LOGIN = '{"auths": {"x": {"password": "{{ .a }}", "auth": {{ .a | quote }}}}}'
+_LABELLED = {"metadata": {"labels": {"team": "shop"}, "annotations": {"note": "ours"}}}
 _SERVER = {"name": "other", "namespace": "other", "creationTimestamp": None}
 
 
@@ -47,6 +48,8 @@ class _Case:
         scope: under which it is sealed.
         said: annotations of the object.
         template: `spec.template`.
+        before: annotations of a Secret that is there already, with an item and a label of its own;
+            None where there is none.
     """
 
     items: Mapping[str, bytes] = field(default_factory=lambda: _A)
@@ -54,6 +57,7 @@ class _Case:
     scope: Scope = Scope.STRICT
     said: Mapping[str, str] = field(default_factory=dict)
     template: Object | None = None
+    before: Mapping[str, str] | None = None
 
 
 MADE = {
@@ -87,8 +91,13 @@ MADE = {
     "login": _Case(
         template={"type": "kubernetes.io/dockerconfigjson", "data": {".dockerconfigjson": _LOGIN}}
     ),
+    "managed-before": _Case(before={f"{PREFIX}managed": "true"}),
+    "patched-before": _Case(before={f"{PREFIX}patch": "true"}, template=_LABELLED),
+    "both-before": _Case(
+        before={f"{PREFIX}managed": "true", f"{PREFIX}patch": "true"}, template=_LABELLED
+    ),
 }
-"""From each comes a Secret."""
+"""From each comes a Secret, or what is there already becomes it."""
 
 REFUSED = {
     "scope-in-template": _Case(
@@ -112,8 +121,12 @@ REFUSED = {
     "label": _Case(template={"metadata": {"labels": {"a b": "c"}}}),
     "item-key": _Case(items={"a/b": b"x"}),
     "dots": _Case(items={"..a": b"x"}),
+    "neither-before": _Case(before={}),
+    "no-more-before": _Case(before={f"{PREFIX}managed": "", f"{PREFIX}patch": "false"}),
 }
-"""From none does."""
+"""From none does, and what is there already stays as it is."""
+
+BEFORE = {name: case.before for name, case in (MADE | REFUSED).items() if case.before is not None}
 
 
 def _manifest(name: str, case: _Case, namespace: str, certificate: Certificate) -> Object:
@@ -167,6 +180,10 @@ def _told(api: ApiServer, namespace: str) -> dict[str, str]:
 
 
 def _create(api: ApiServer, namespace: str, manifests: list[Object]) -> None:
+    for name, said in BEFORE.items():
+        metadata = {"name": name, "annotations": said, "labels": {"of": "others"}}
+        secret = {"metadata": metadata, "data": {"mine": "bWFkZS11cA=="}}
+        assert api.request("POST", f"/api/v1/namespaces/{namespace}/secrets", secret).status == 201
     for manifest in manifests:
         answer = api.request("POST", f"{BITNAMI}/namespaces/{namespace}/sealedsecrets", manifest)
         assert answer.status == 201, answer.body
@@ -207,7 +224,8 @@ def test_the_same_comes_of_it_whichever_controller_is_at_work(
         manifests = [_manifest(name, each, shop, certificate) for name, each in cases.items()]
         _create(api, shop, manifests)
         _told(api, shop)
-        eventually(lambda: _secrets(api, shop).keys() == MADE.keys(), what="all to be made")
+        names = MADE.keys() | BEFORE.keys()
+        eventually(lambda: _secrets(api, shop).keys() == names, what="all to be made")
         assert _listed() == _metrics(original.metrics())
     theirs = _secrets(api, shop)
     ours = ("--serve-bitnami", f"--bitnami-key-namespace={home}")
@@ -219,7 +237,7 @@ def test_the_same_comes_of_it_whichever_controller_is_at_work(
     _clear(api, shop)
     with running_controller(api, *ours, name="alone"):
         _create(api, shop, manifests)
-        assert _told(api, shop) == expected
+        eventually(lambda: _told(api, shop) == expected, what="ours to say so of all again")
         made = {name: _content(secret) for name, secret in _secrets(api, shop).items()}
     assert made == {name: _content(secret) for name, secret in theirs.items()}
     login = json.loads(base64.b64decode(theirs["login"]["data"][".dockerconfigjson"]))
