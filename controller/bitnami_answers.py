@@ -19,14 +19,17 @@ from sealer.bitnami_resealing import reseal
 from sealer.crypto.bitnami import Certificate, PrivateKey
 from sealer.crypto.keys import SealingKey
 from sealer.errors import CannotOpen, InvalidManifest, SealerError
+from sealer.manifests import documents, yamltext
 from sealer.manifests.bitnami import BitnamiSealedSecret
 from sealer.manifests.models import qualified
-from sealer.plaintext import LAST_APPLIED
+from sealer.plaintext import COPIES
 
 MAX_BODY_BYTES: Final = 4 << 20
 """More than the API server takes for one object, 3 MiB, and what a re-encryption can add to it."""
 MAX_ITEMS: Final = 1000
 """Each item costs RSA operations, and a Secret of more items than this is nobody's."""
+MAX_EVENTS: Final = 20_000
+"""Of YAML, each a few microseconds of Python: ten times what an object of `MAX_ITEMS` has."""
 JSON: Final = "application/json"
 TEXT: Final = "text/plain"
 PEM: Final = "application/x-pem-file"
@@ -124,13 +127,42 @@ def _answered(body: bytes, answer: _Answer) -> Reply:
 
 
 def _parsed(body: bytes) -> Mapping[str, Any]:
+    """The one object of a body: JSON, or YAML, since older kubeseals send a file as it is."""
     try:
-        document = json.loads(body)
+        text = body.decode().lstrip("\ufeff")
+        # As the reader of files tells JSON, whose JSON is not bounded.
+        is_json = text.lstrip().startswith(("{", "["))
+        found = [json.loads(text)] if is_json else _documents(text)
     except (ValueError, RecursionError):
-        document = None
-    if not isinstance(document, dict):
-        raise InvalidManifest("the body is no JSON object")
-    return document
+        found = []
+    match found:
+        case [dict(document)]:
+            return document
+    raise InvalidManifest("the body is not one object in JSON or YAML")
+
+
+def _documents(text: str) -> list[object]:
+    found = documents.read(text, lambda ended: _Bounded(yamltext.FAST(ended)))
+    return [document.value for document in found if document.value is not None]
+
+
+@dataclass(slots=True)
+class _Bounded:
+    """A parser of YAML that gives up."""
+
+    parser: yamltext.Events
+    left: int = MAX_EVENTS
+
+    def get_event(self) -> Any:  # noqa: ANN401 - as PyYAML's
+        """The next event.
+
+        Raises:
+            InvalidManifest: there were too many.
+        """
+        self.left -= 1
+        if self.left < 0:
+            raise InvalidManifest(f"the body has more than {MAX_EVENTS} pieces of YAML")
+        return self.parser.get_event()
 
 
 def _read(document: Mapping[str, Any]) -> BitnamiSealedSecret:
@@ -150,7 +182,7 @@ def _with_items(document: Mapping[str, Any], items: Mapping[str, str]) -> Mappin
     }
     if annotations := metadata.get("annotations"):
         metadata["annotations"] = {
-            name: text for name, text in annotations.items() if name != LAST_APPLIED
+            name: text for name, text in annotations.items() if name not in COPIES
         }
     rest = {name: value for name, value in document.items() if name != "status"}
     return rest | {

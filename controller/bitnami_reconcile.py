@@ -70,6 +70,8 @@ def plan(
         sealed = BitnamiSealedSecret.read(observed.manifest)
         _check(sealed, settings)
         opened = unseal(sealed, _in_order(keys, remembered.key if remembered else ""))
+        if sealed.whole is None:
+            go_templates.check_registry_values(sealed.template.data, opened.items)
         check_result(opened)
         desired = _desired(observed, sealed, opened)
         live = observed.live.get(observed.secret)

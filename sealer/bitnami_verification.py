@@ -89,6 +89,7 @@ def _check(sealed: BitnamiSealedSecret) -> None:
 def _open(sealed: BitnamiSealedSecret, keys: Sequence[PrivateKey]) -> tuple[str, ...]:
     try:
         opened = unseal(sealed, keys)
+        go_templates.check_registry_values(sealed.template.data, opened.items)
         check_result(opened)
     except SealerError as error:
         error.obj = str(sealed)

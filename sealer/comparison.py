@@ -16,11 +16,12 @@ from itertools import chain
 
 from sealer.crypto.scope import Kind, Scope
 from sealer.errors import SealerError
-from sealer.gathering import Gathered, Placed
+from sealer.gathering import NATIVE, Gathered, Placed
 from sealer.manifests.models import OPAQUE, AccessRule, SealedSecret, qualified
 
 _IMPLIED = {"update": ("view",), "delete": ("view",)}  # DESIGN 4, SharedSecret
 _USUAL = {
+    "format": NATIVE,
     "scope": str(Scope.STRICT),
     "template.kind": str(Kind.SECRET),
     "template.type": OPAQUE,
@@ -234,8 +235,8 @@ def _shared(one: Placed, other: Placed) -> int:
 def _difference(
     last: Placed, before: Placed | None, after: Placed | None
 ) -> ObjectDifference | None:
-    old = _NOTHING if before is None else _facts(before.sealed)
-    new = _NOTHING if after is None else _facts(after.sealed)
+    old = _NOTHING if before is None else _facts(before)
+    new = _NOTHING if after is None else _facts(after)
     found = ObjectDifference(
         name=qualified(last.sealed.metadata),
         kind=last.sealed.template.kind or Kind.SECRET,
@@ -258,8 +259,8 @@ def _change(before: Placed | None, after: Placed | None) -> ObjectChange:
     return ObjectChange.CHANGED if before.file == after.file else ObjectChange.MOVED
 
 
-def _facts(sealed: SealedSecret) -> _Facts:
-    template = sealed.template
+def _facts(placed: Placed) -> _Facts:
+    sealed, template = placed.sealed, placed.sealed.template
     parts = {
         "metadata.labels": sealed.metadata.labels,
         "metadata.annotations": sealed.metadata.annotations,
@@ -275,6 +276,7 @@ def _facts(sealed: SealedSecret) -> _Facts:
         "template.whenUnsynced": template.when_unsynced,
     }
     words = {
+        "format": placed.format,
         "scope": sealed.scope,
         "template.kind": template.kind,
         "template.type": template.type,
@@ -340,8 +342,7 @@ def _item_differences(old: _Facts, new: _Facts) -> Iterator[ItemDifference]:
         before, after = old.items.get(key), new.items.get(key)
         if before == after:
             continue
-        keys_before = before.recipients.keys() if before else set()
-        keys_after = after.recipients.keys() if after else set()
+        keys_before, keys_after = _keys(before), _keys(after)
         yield ItemDifference(
             key=key,
             change=_item_change(before, after),
@@ -350,6 +351,11 @@ def _item_differences(old: _Facts, new: _Facts) -> Iterator[ItemDifference]:
             keys_added=tuple(sorted(keys_after - keys_before)),
             keys_removed=tuple(sorted(keys_before - keys_after)),
         )
+
+
+def _keys(item: _Item | None) -> set[str]:
+    # Of those of sealed-secrets it is not known.
+    return {key for key in item.recipients if key} if item else set()
 
 
 def _item_change(before: _Item | None, after: _Item | None) -> ItemChange:

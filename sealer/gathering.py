@@ -7,14 +7,19 @@ YAML. Nothing is decoded or opened here.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from sealer.errors import InvalidManifest, SealerError
+from sealer.manifests.bitnami import BitnamiSealedSecret
 from sealer.manifests.models import SealedSecret
 from sealer.sources import Source
 
 _MENTION = b"SealedSecret"
+NATIVE, BITNAMI = "native", "bitnami"
+"""Formats."""
+
+AsOurs = Callable[[BitnamiSealedSecret], SealedSecret]
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +29,7 @@ class Placed:
     file: str
     line: int
     sealed: SealedSecret
+    format: str = NATIVE
 
     @property
     def place(self) -> str:
@@ -40,20 +46,24 @@ class Gathered:
 
 
 def gather(
-    files: Iterable[tuple[str, bytes]], namespaces: Mapping[str, str] | None = None
+    files: Iterable[tuple[str, bytes]],
+    namespaces: Mapping[str, str] | None = None,
+    *,
+    theirs: AsOurs | None = None,
 ) -> Gathered:
     """Read the SealedSecrets of files.
 
     Args:
         files: names and contents.
         namespaces: name of a file to the namespace of its objects that name none.
+        theirs: how objects of sealed-secrets are taken; without it they are left out.
     """
     objects: list[Placed] = []
     problems: list[SealerError] = []
     for name, content in files:
         if _MENTION not in content:
             continue
-        for found in _read(name, content, (namespaces or {}).get(name, "")):
+        for found in _read(name, content, (namespaces or {}).get(name, ""), theirs):
             if isinstance(found, Placed):
                 objects.append(found)
             else:
@@ -61,7 +71,9 @@ def gather(
     return Gathered(tuple(objects), tuple(problems))
 
 
-def _read(name: str, content: bytes, namespace: str) -> Iterator[Placed | SealerError]:
+def _read(
+    name: str, content: bytes, namespace: str, theirs: AsOurs | None
+) -> Iterator[Placed | SealerError]:
     try:
         source = Source.read(name, content.decode())
     except UnicodeDecodeError:
@@ -71,9 +83,11 @@ def _read(name: str, content: bytes, namespace: str) -> Iterator[Placed | Sealer
         yield error.at(file=name)
         return
     for at in source.objects():
-        if not at.is_sealed():
-            continue
         try:
-            yield Placed(name, at.line(), at.sealed(namespace=namespace))
+            if at.is_sealed():
+                yield Placed(name, at.line(), at.sealed(namespace=namespace))
+            elif theirs is not None and at.is_bitnami():
+                sealed = theirs(at.bitnami(namespace=namespace))
+                yield Placed(name, at.line(), sealed, BITNAMI)
         except SealerError as error:
             yield error

@@ -2,8 +2,8 @@
 
 Reads Secrets as kubectl does (`stringData` wins over `data`) and SharedSecrets, and finds which of
 them belong together. Of metadata only what people write is kept: name, namespace, labels and
-annotations; what a cluster added (uid, resourceVersion, ownerReferences, managedFields, kubectl's
-copy of the whole object, marks of Argo CD and Flux) must not travel. No message repeats a value.
+annotations; what a cluster added (uid, resourceVersion, ownerReferences, managedFields, copies of
+the whole object, marks of Argo CD and Flux) must not travel. No message repeats a value.
 """
 
 from __future__ import annotations
@@ -29,12 +29,17 @@ from sealer.manifests.models import (
 )
 from sealer.sources import Found
 
-LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
-"""kubectl's annotation with a copy of the whole object, values included."""
-
-_MARKS = frozenset(
+COPIES = frozenset(
     {
-        LAST_APPLIED,
+        "kapp.k14s.io/original",
+        "kubecfg.ksonnet.io/last-applied-configuration",
+        "kubectl.kubernetes.io/last-applied-configuration",
+    }
+)
+"""Annotations with a copy of the whole object, values included."""
+
+_MARKS = COPIES | frozenset(
+    {
         "argocd.argoproj.io/tracking-id",
         "kustomize.toolkit.fluxcd.io/name",
         "kustomize.toolkit.fluxcd.io/namespace",

@@ -25,7 +25,7 @@ def readable(text: str) -> str:
         source = Source.read("", text)
     except InvalidManifest:
         return text
-    sealed = [at.value for at in source.objects() if at.is_sealed()]
+    sealed = [at.value for at in source.objects() if at.is_sealed() or at.is_bitnami()]
     for ciphertext in dict.fromkeys(found for value in sealed for found in _ciphertexts(value)):
         text = text.replace(ciphertext, _short(ciphertext))
     return text
@@ -34,7 +34,7 @@ def readable(text: str) -> str:
 def _ciphertexts(value: Mapping[str, Value]) -> Iterator[str]:
     spec = _mapping(value.get("spec"))
     for item in _mapping(spec.get("encryptedData")).values():
-        yield from _long(str(item).partition(":")[2])
+        yield from _long(str(item).rpartition(":")[2])  # theirs has no entry before it
     for entry in _mapping(spec.get("seals")).values():
         fields = _mapping(entry)
         yield from _long(fields.get("commitment"))

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from sealer.bitnami_comparison import as_ours
 from sealer.cli import options
 from sealer.cli.inputs import read_text
 from sealer.cli.output import Terminal
@@ -56,7 +57,8 @@ def command(arguments: Arguments, terminal: Terminal) -> int:
 
     Compares the work tree with HEAD, with REV, or two revisions: A..B, or A...B for what B did
     since it left A. Who may read a SharedSecret comes first, then its template. A value that was
-    only moved to another key is resealed, not changed. No key is needed.
+    only moved to another key is resealed, not changed. No key is needed. Objects of sealed-secrets
+    count too; their values do not say to which key they are sealed, nor when.
     """
     if arguments.textconv:
         return _print_readable(arguments.words, terminal)
@@ -89,8 +91,8 @@ def _compare(arguments: Arguments) -> Comparison:
     inside = [name for name in map(history.inside, paths) if name]
     changes = list(history.changed(old, new, inside))
     return compare(
-        gather(_present((one.path, one.before) for one in changes)),
-        gather(_present((one.path, one.after) for one in changes)),
+        gather(_present((one.path, one.before) for one in changes), theirs=as_ours),
+        gather(_present((one.path, one.after) for one in changes), theirs=as_ours),
     )
 
 

@@ -74,16 +74,28 @@ class GoTemplate:
                     raise refused(action.line, f"there is no item {name!r}", hint=hint)
 
     def check_json(self) -> None:
-        """Make sure that the result is a JSON object whatever the values are.
+        """Make sure that the result is a JSON object, if `check_json_values` finds nothing.
 
         Raises:
-            InvalidTemplate: it is not, or is so for some values only.
+            InvalidTemplate: it is not, or depends on more of the values than that.
         """
         shape = "".join(
             part if isinstance(part, str) else _json_shape(part.expression, part.line)
             for part in self.parts
         )
         check_json_object(shape, hint=_JSON_HINT)
+
+    def check_json_values(self, items: Mapping[str, bytes]) -> None:
+        """Check that items which are written without `toJson` are what JSON has between quotes.
+
+        Raises:
+            InvalidTemplate: one is not.
+        """
+        for action in self.actions:
+            for name, text in _texts_in_json(action.expression, items):
+                if not _is_json_text(text):
+                    what = f"the value of item {name!r} cannot stand in JSON as it is"
+                    raise refused(action.line, what, hint=_JSON_HINT)
 
     def greatest_size(self, sizes: Mapping[str, int]) -> int:
         """The most bytes that rendering can give, told from the lengths of the items."""
@@ -154,7 +166,7 @@ def check_all(sources: Mapping[str, str], *, item_keys: Collection[str]) -> dict
 
 
 def check_registries(parsed: Mapping[str, GoTemplate]) -> None:
-    """Check that what an API server parses is JSON whatever the values are.
+    """Check that what an API server parses is JSON, as far as that needs no value.
 
     Its error would quote a character of what is not. Whoever holds the keys may render all the
     same; a controller must not.
@@ -165,6 +177,17 @@ def check_registries(parsed: Mapping[str, GoTemplate]) -> None:
     for key in PARSED_BY_API_SERVER & parsed.keys():
         with _located(key):
             parsed[key].check_json()
+
+
+def check_registry_values(sources: Mapping[str, str], items: Mapping[str, bytes]) -> None:
+    """Check the rest, with the values.
+
+    Raises:
+        InvalidTemplate: an item cannot stand in JSON as its template, which `key` names, has it.
+    """
+    for key in PARSED_BY_API_SERVER & sources.keys():
+        with _located(key):
+            parse(sources[key]).check_json_values(items)
 
 
 def render_all(sources: Mapping[str, str], items: Mapping[str, bytes]) -> dict[str, bytes]:
@@ -247,14 +270,36 @@ def _json_shape(expression: Expression, line: int) -> str:
     if not any(items_of(expression)):
         return _literal(evaluate(expression, {}), line)
     match expression:
-        case Call(function=Function.TO_JSON):
+        case Call(function=Function.TO_JSON) | Call(function=Function.QUOTE, arguments=(Item(),)):
             return '""'
-        case Call(function=Function.B64ENC | Function.URLQUERY):
+        case Call(function=Function.B64ENC | Function.URLQUERY) | Item():
             return "z"
         case Call(function=Function.PRINT, arguments=arguments):
             return "".join(_json_shape(each, line) for each in arguments)
     what = "this key must be JSON, and this value need not be"
     raise refused(line, what, hint=_JSON_HINT)
+
+
+# Of an item alone, and of nothing that was done to it: what fails answers one question about each.
+def _texts_in_json(
+    expression: Expression, items: Mapping[str, bytes]
+) -> Iterator[tuple[str, bytes]]:
+    match expression:
+        case Item(name=name):
+            yield name, b'"' + items[name] + b'"'
+        case Call(function=Function.QUOTE, arguments=(Item(name=name),)):
+            yield name, evaluate(expression, items)
+        case Call(function=Function.PRINT, arguments=arguments):
+            for each in arguments:
+                yield from _texts_in_json(each, items)
+
+
+# Not in a `try` that raises: the library's own error holds the value. Go reads what is no UTF-8.
+def _is_json_text(text: bytes) -> bool:
+    try:
+        return isinstance(json.loads(text.decode(errors="surrogateescape")), str)
+    except ValueError:
+        return False
 
 
 @contextmanager

@@ -30,11 +30,13 @@ class SealedSecretsController:
         url: where its HTTP endpoints are.
         namespace: where its key Secrets are.
         server: its process, to be stopped and started again.
+        metrics_url: where its metrics are.
     """
 
     url: str
     namespace: str
     server: Server
+    metrics_url: str
 
     def healthy(self) -> bool:
         """Whether it answers."""
@@ -45,6 +47,11 @@ class SealedSecretsController:
         """Return the certificate to seal with, PEM."""
         with urllib.request.urlopen(f"{self.url}/v1/cert.pem") as answer:  # noqa: S310  # ours
             return bytes(answer.read())
+
+    def metrics(self) -> str:
+        """Return its metrics, as Prometheus reads them."""
+        with urllib.request.urlopen(self.metrics_url) as answer:  # noqa: S310  # ours
+            return str(answer.read().decode())
 
 
 @contextmanager
@@ -71,7 +78,8 @@ def running_sealed_secrets(
     log = api.directory / f"sealed-secrets-{namespace}.log"
     command: list[str | Path] = [program, *addresses, *flags]
     server = in_pod(api, command, namespace=namespace, service_account=_ACCOUNT, log=log)
-    controller = SealedSecretsController(f"http://127.0.0.1:{port}", namespace, server)
+    urls = f"http://127.0.0.1:{port}", f"http://127.0.0.1:{metrics}/metrics"
+    controller = SealedSecretsController(urls[0], namespace, server, urls[1])
     try:
         server.start()
         server.wait_ready(controller.healthy)

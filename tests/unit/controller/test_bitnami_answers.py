@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from controller import bitnami_answers
-from controller.bitnami_answers import MAX_ITEMS, Keys, Reply
+from controller.bitnami_answers import MAX_EVENTS, MAX_ITEMS, Keys, Reply
 from sealer.bitnami_opening import open_items
 from sealer.bitnami_sealing import seal
 from sealer.crypto.bitnami import Certificate, PrivateKey
@@ -21,6 +21,7 @@ from sealer.crypto.keys import UnsealingKey
 from sealer.crypto.scope import Scope
 from sealer.manifests.bitnami import CLUSTER_WIDE, NAMESPACE_WIDE, BitnamiSealedSecret
 from sealer.manifests.models import Metadata, SealedSecret, Secret
+from sealer.manifests.writing import dump
 from sealer.opening import unseal
 from tests import rsa_keys
 
@@ -243,6 +244,40 @@ def test_items_that_are_swapped_cannot_be_noticed_as_the_format_does_not_bind_th
     assert _asked(post, _changed(user=SEALED["password"], password=SEALED["user"])).status == 200
 
 
+# --- YAML: older kubeseals send a file as it is
+
+
+@pytest.mark.parametrize("scope", Scope)
+def test_what_is_asked_in_yaml_is_answered_as_in_json(scope: Scope) -> None:
+    document = _document(scope=scope)
+    text = f"# a comment\n---\n{dump(document)}...\n---\n# nothing\n".encode()
+    assert bitnami_answers.verify(text, KEYS) == Reply(200, "")
+    reply = bitnami_answers.rotate(text, KEYS)
+    assert open_items(BitnamiSealedSecret.read(json.loads(reply.text)), [NEW])[0] == VALUES
+    assert _native(text, KEYS).status == 200
+    assert (
+        bitnami_answers.verify(b"\xef\xbb\xbf" + json.dumps(document).encode(), KEYS).status == 200
+    )
+    moved = dump(document | {"metadata": {"name": "db", "namespace": "elsewhere"}}).encode()
+    assert bitnami_answers.verify(moved, KEYS).status == 409
+
+
+@POSTS
+def test_yaml_is_read_as_far_as_an_object_of_that_many_items_goes(post: Post) -> None:
+    most = dump(
+        _document(values=dict.fromkeys(map(str, range(MAX_ITEMS)), b""))
+        | {
+            "spec": {
+                "encryptedData": {f"item-{number}": SEALED["user"] for number in range(MAX_ITEMS)}
+            }
+        }
+    )
+    assert post(most.encode(), Keys(certificate=TO_NEW, native=NATIVE.public)).status == 409
+    for text in ("- {}\n" * MAX_EVENTS, f"a: &a [x]\nb: [{'*a,' * MAX_EVENTS}]"):
+        reply = post(text.encode(), KEYS)
+        assert (reply.status, reply.text) == (400, "the body has more than 20000 pieces of YAML")
+
+
 # --- malformed
 
 
@@ -256,6 +291,16 @@ def test_items_that_are_swapped_cannot_be_noticed_as_the_format_does_not_bind_th
         b"{",
         b"\xff",
         b"[" * 100_000,
+        b"[" + b"0," * 1_000_000 + b"0]",
+        b"\xef\xbb\xbf[]",
+        b"\xef\xbb\xbf\xef\xbb\xbf{}",
+        b"{" * 100_000,
+        b"a: b: c",
+        b"a: [",
+        b"a: \x00",
+        b"---\n---\n",
+        b"kind: SealedSecret\n",
+        dump(_document()).encode() + b"---\n" + dump(_document()).encode(),
         b"{}",
         b'{"apiVersion": "sealer.dev/v1alpha1", "kind": "SealedSecret"}',
         b'{"apiVersion": "v1", "kind": "Secret", "data": {"password": "bWFkZSB1cA=="}}',

@@ -157,7 +157,10 @@ def test_one_item_is_told_as_one() -> None:
 def test_deprecated_form_is_opened() -> None:
     content = {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "old"}}
     content |= {"data": {"a": encode_base64(b"made-up")}}
-    assert made(planned(observe(_whole(content)))).data == {"a": b"made-up"}
+    document = _whole(content)
+    assert made(planned(observe(document))).data == {"a": b"made-up"}
+    document["spec"]["template"] = {"data": {".dockercfg": '{"a": "{{ .a }}"}'}}  # not looked at
+    assert made(planned(observe(document))).data == {"a": b"made-up"}
 
 
 def test_deprecated_form_may_not_carry_the_label_of_keys() -> None:
@@ -197,6 +200,25 @@ def test_what_must_not_be_is_refused(document: Object, reason: str) -> None:
     said, message = refused(document)
     assert said == reason
     assert "made-up" not in message
+
+
+def test_registry_login_is_made_of_values_that_are_json_between_quotes() -> None:
+    template = {".dockerconfigjson": '{"auths": {"x": {"password": "{{ .password }}"}}}'}
+    decided = planned(observe(sealed(data=template)))
+    assert json.loads(made(decided).data[".dockerconfigjson"]) == {
+        "auths": {"x": {"password": VALUES["password"].decode()}}
+    }
+    document = sealed(data=template)
+    odd = {"password": b'made-up "quoted"'}
+    place = Metadata(namespace="shop", name="db")
+    other = seal(Secret(metadata=place, data=odd), to=CERTIFICATE)
+    document["spec"]["encryptedData"] = dict(other.encrypted_data)
+    reason, message = refused(document)
+    assert reason == "InvalidTemplate"
+    assert message.endswith(
+        "key template.data..dockerconfigjson: line 1: the value of item 'password' cannot stand in "
+        "JSON as it is; write values as {{ .item | toJson }}, with no quotes around them"
+    )
 
 
 def test_templates_are_refused_before_anything_is_opened() -> None:

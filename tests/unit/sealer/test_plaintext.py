@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import pytest
 
-from sealer import plaintext
 from sealer.crypto.scope import Kind
 from sealer.errors import InvalidManifest, UsageError
 from sealer.manifests.models import Metadata, Secret, SharedSecret
@@ -155,8 +154,16 @@ def test_what_does_not_fit_together_is_refused_with_its_place(text: str, message
         _pair(text)
 
 
-def test_kubectls_copy_of_the_object_does_not_travel() -> None:
-    annotations = {plaintext.LAST_APPLIED: _VALUE, "note": "kept"}
+@pytest.mark.parametrize(
+    "name",
+    [
+        "kubectl.kubernetes.io/last-applied-configuration",
+        "kubecfg.ksonnet.io/last-applied-configuration",
+        "kapp.k14s.io/original",
+    ],
+)
+def test_a_copy_of_the_object_does_not_travel(name: str) -> None:
+    annotations = {name: _VALUE, "note": "kept"}
     secret = read_secret(_document(metadata={"name": "db", "annotations": annotations, "uid": "x"}))
     assert secret.metadata == Metadata(name="db", annotations={"note": "kept"})
 

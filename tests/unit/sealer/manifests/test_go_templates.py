@@ -3,6 +3,8 @@ own by tests/e2e/test_kubeseal_templates.py."""
 
 from __future__ import annotations
 
+import json
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -182,18 +184,68 @@ def test_what_ours_cannot_say_exactly_is_not_translated(source: str, message: st
         '{"user": {{ .user | toJson }}, "auth": "{{ printf `%s:%s` .user .bytes | b64enc }}"}',
         '{"url": "https://{{ .user | urlquery }}", {{ `"a": 1` }}{{ print "}" }}',
         '{"quoted": "{{ printf `%s` (.user | b64enc) }}"}',
+        '{"user": "{{ .user }}", "{{ .bytes }}-": {{ .user | quote }}, "a": "{{ print .user }}"}',
     ],
 )
-def test_registries_are_json_whatever_the_values_are(source: str) -> None:
-    parsed = go_templates.check_all(
-        {".dockerconfigjson": source, "x": "{{ .user }}"}, item_keys=ITEMS
-    )
-    go_templates.check_registries(parsed)
+def test_registries_are_json_as_far_as_that_needs_no_value(source: str) -> None:
+    sources = {".dockerconfigjson": source, "x": '{{ .bytes }}{{ index . "api-key" }}'}
+    go_templates.check_registries(go_templates.check_all(sources, item_keys=ITEMS))
+    go_templates.check_registry_values(sources, ITEMS)
+    assert isinstance(json.loads(go_templates.parse(source).render(ITEMS).decode("latin-1")), dict)
+
+
+@pytest.mark.parametrize(
+    ("value", "bare", "quoted"),
+    [
+        (b"", True, True),
+        (b"made-up {}[]:,/ \xff \x7f", True, False),
+        ("made-up \u2028 \U0001f511".encode(), True, True),
+        (rb"made-up \u0041 \n", True, True),
+        (rb'made-up" quoted', False, True),
+        (b"made-up\n", False, True),
+        (rb"made-up \q", False, True),
+        (b"made-up \\", False, True),
+        (b'x", "y": "z', False, True),
+        (b"made-up\a", False, False),
+        ("made-up \U000e0001".encode(), True, False),
+    ],
+)
+def test_a_registry_takes_values_that_are_json_between_quotes(
+    value: bytes,
+    bare: bool,  # noqa: FBT001
+    quoted: bool,  # noqa: FBT001
+) -> None:
+    for expression, good in (
+        ('"{{ .made }}"', bare),
+        ('"{{ print `x` .made }}"', bare),
+        ("{{ .made | quote }}", quoted),
+        ("{{ .made | toJson }}", True),
+        ('"{{ .made | b64enc }}"', True),
+    ):
+        sources = {".dockercfg": f'{{"a": "",\n"b": {expression}}}'}
+        if good:
+            go_templates.check_registry_values(sources, {"made": value})
+            rendered = go_templates.render_all(sources, {"made": value})[".dockercfg"]
+            assert isinstance(json.loads(rendered.decode(errors="replace")), dict)
+            continue
+        with pytest.raises(InvalidTemplate, match="line 2: the value of item 'made'") as caught:
+            go_templates.check_registry_values(sources, {"made": value})
+        assert caught.value.__cause__ is None
+        assert caught.value.__context__ is None or caught.value.__suppress_context__
 
 
 @pytest.mark.parametrize(
     "source",
-    ['{"user": "{{ .user }}"}', '{"user": {{ .user | quote }}}', "[]", "{{ .user | b64enc }}", "{"],
+    [
+        *('{"user": {{ .user }}}', '{"user": {{ .user | squote }}}', '{"user": 1{{ .user }}}'),
+        *(
+            '{"user": "\\{{ .user }}"}',
+            '{"user": "\\u{{ .user }}"}',
+            '{"a": "{{ .user | quote }}"}',
+        ),
+        *('{"user": "{{ .user | trim }}"}', '{"user": {{ .user | trim | quote }}}'),
+        *('{"user": "{{ indent 2 .user }}"}', "{{ .user }}", "[]", "{{ .user | b64enc }}", "{"),
+    ],
 )
 def test_registries_that_need_not_be_json_are_refused(source: str) -> None:
     parsed = go_templates.check_all({".dockercfg": source}, item_keys=ITEMS)
