@@ -48,6 +48,9 @@ class Targets(Protocol):
     def held(self, key: Key, item: Object | None, secret: Held | None) -> None:
         """A SharedSecret is this now (None: gone), and the Secret of its values this (or none)."""
 
+    def placed(self, key: Key, secret: Key | None) -> None:
+        """A SharedSecret names this Secret for its values; None: none, and grants nothing more."""
+
     def told(self, key: Key) -> Manifest | None:
         """`status.targets` of a SharedSecret; None where it is not known."""
 
@@ -55,6 +58,9 @@ class Targets(Protocol):
 class _NoTargets:
     def held(self, key: Key, item: Object | None, secret: Held | None) -> None:
         del key, item, secret
+
+    def placed(self, key: Key, secret: Key | None) -> None:
+        del key, secret
 
     def told(self, key: Key) -> Manifest | None:
         del key
@@ -98,6 +104,7 @@ class Shares:
         else:
             self.seen[key] = item
             self.places.setdefault(_place(item), set()).add(key)
+            self.targets.placed(key, _place(item))
         self.enqueue(key)
 
     def look_again(self, key: Key) -> None:
@@ -139,6 +146,8 @@ class Shares:
             item = await self.cluster.fetch(Ref(SHARED_SECRET, *key))
             if item is None or "deletionTimestamp" in item["metadata"]:
                 await self.grants.withdraw(key)
+        if key not in self.seen:  # until now somebody may have been let into its Secret
+            self.targets.placed(key, None)
         return True
 
     async def _converge(self, key: Key, item: Object) -> bool:

@@ -129,7 +129,7 @@ def test_shared_secrets_that_would_be_synced_in_a_circle(shared: Shared, web: Na
     eventually(lambda: web.get("Secret", "own")["metadata"].get("ownerReferences"), what="owner")
     web.patch("Secret", "own", {"metadata": {"labels": shared.labels}})
     message = shared.troubles(web, "own", "SyncCycle")
-    assert "it holds the values of SharedSecret own" in message
+    assert "it is for the values of SharedSecret own" in message
     assert web.values("own") == {"a": b"made-up-4"}
 
 
