@@ -18,7 +18,7 @@ from controller.access import readers, shared_name
 from controller.cluster import Changed, Cluster
 from controller.grants import Grants
 from controller.holding import Held, TakeOver, held, holding_actions, remembered
-from controller.live import Glimpse, is_older
+from controller.live import BeingDeleted, Glimpse, is_older
 from controller.settings import Settings
 from controller.sharing import Shared, is_sealed, shared_status
 from controller.status import Key, Ref
@@ -163,7 +163,8 @@ class Shares:
             await self.grants.keep(shared, owner, holds=self._holds(shared, secret, owner))
         except SealerError as error:
             problem = problem or error
-        if isinstance(problem, Unavailable):
+        going = isinstance(problem, BeingDeleted)
+        if isinstance(problem, Unavailable) and not going:
             raise problem
         self.targets.held(key, item, secret)
         if is_sealed(item) and opened is None:
@@ -171,7 +172,7 @@ class Shares:
         said = Shared(
             item=item,
             opened=opened,
-            held=secret,
+            held=remembered(item, Ref(SECRET, *_place(item))) if going else secret,
             readers=readers(shared.access),
             error=problem,
             targets=self.targets.told(key),
