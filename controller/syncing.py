@@ -291,9 +291,10 @@ def selected(rule: str, data: Mapping[str, str]) -> dict[str, str]:
         old = old if equals else new
         try:
             check_item_key(new)
-        except InvalidManifest:
+            check_item_key(old)
+        except InvalidManifest as error:
             raise InvalidManifest(
-                f"annotation {KEYS} is not of the form KEY,NEW=KEY", key=new
+                f"annotation {KEYS} is not of the form KEY,NEW=KEY", key=error.key
             ) from None
         if new in found:
             raise InvalidManifest(f"annotation {KEYS} names this key twice", key=new)
@@ -345,7 +346,16 @@ def _check_free(target: Target, holder: Key | None) -> None:
 def _check_fits(target: Target, data: Mapping[str, str]) -> None:
     metadata = Metadata(namespace=target.key.namespace, name=target.key.name)
     values = {key: base64.b64decode(value) for key, value in data.items()}
-    check_type_items(Secret(metadata=metadata, data=values, type=target.type))
+    try:
+        check_type_items(Secret(metadata=metadata, data=values, type=target.type))
+    except InvalidManifest as error:
+        if error.hint:
+            raise
+        raise InvalidManifest(
+            error.message,
+            key=error.key,
+            hint=f"annotation {KEYS} picks and renames keys; or make it anew with another type",
+        ) from None
 
 
 def _marks(target: Target) -> Manifest:

@@ -71,7 +71,7 @@ def test_unknown_key(shared: Shared, web: Namespace) -> None:
     has(web, "mine", {"X": "made-up-1", "b": "made-up-2"})
 
 
-@pytest.mark.parametrize("rule", ["a,a", "not a key", "=a", ","])
+@pytest.mark.parametrize("rule", ["a,a", "not a key", "=a", "a=", "x=a=b", ","])
 def test_keys_that_cannot_be_read(shared: Shared, web: Namespace, rule: str) -> None:
     ask(web, "mine", shared, annotations={"sealer.dev/shared-secret-keys": rule})
     shared.troubles(web, "mine", "InvalidManifest")
@@ -81,7 +81,10 @@ def test_wrong_type(shared: Shared, web: Namespace) -> None:
     kind, data = "kubernetes.io/dockerconfigjson", {".dockerconfigjson": '{"auths": {}}'}
     ask(web, "mine", shared, data=data, type_=kind)
     message = shared.troubles(web, "mine", "InvalidManifest")
-    assert message == f"key .dockerconfigjson: type {kind} needs this item"
+    assert message == (
+        f"key .dockerconfigjson: type {kind} needs this item; annotation "
+        "sealer.dev/shared-secret-keys picks and renames keys; or make it anew with another type"
+    )
     assert web.values("mine") == {".dockerconfigjson": b'{"auths": {}}'}
 
 

@@ -123,6 +123,11 @@ def test_a_typed_one_must_fit() -> None:
     with pytest.raises(InvalidManifest) as caught:
         sync(typed, source(DATA), digest)
     assert caught.value.key == "ssh-privatekey"
+    assert "shared-secret-keys picks and renames keys" in caught.value.hint
+    typed = target(encoded(x=""), type=PULL)
+    with pytest.raises(InvalidManifest) as caught:
+        sync(typed, source(encoded(**{".dockerconfigjson": "{}"})), digest)
+    assert "docker-registry makes the right form" in caught.value.hint
 
 
 @pytest.mark.parametrize(
@@ -135,7 +140,7 @@ def test_keys_are_picked_and_renamed(rule: str, keys: str) -> None:
     assert found.get("X", DATA["a"]) == DATA["a"]
 
 
-@pytest.mark.parametrize("rule", ["a,a", "=a", "not a key", "a,,b"])
+@pytest.mark.parametrize("rule", ["a,a", "=a", "a=", "x=a=b", "not a key", "a,,b"])
 def test_a_rule_that_cannot_be_read_is_refused(rule: str) -> None:
     with pytest.raises(InvalidManifest):
         selected(rule, DATA)
