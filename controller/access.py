@@ -53,7 +53,7 @@ _RIGHTS: Final[Mapping[Verb, tuple[tuple[str, ...], tuple[str, ...]]]] = {
 }
 """Verbs on the SharedSecret and on the Secret of its values. With `update` or `delete` alone one
 could read: a dry run of either returns the object. `sync` is asked for by the sync itself."""
-
+_INCLUDING_VIEW: Final = frozenset({Verb.UPDATE, Verb.DELETE})
 
 _ORDER: Final = (Delete, Replace, Create)
 
@@ -129,16 +129,12 @@ def made(action: Create | Replace, written: Written) -> Granted:
 
 
 def readers(access: Iterable[AccessRule]) -> dict[Reader, tuple[Verb, ...]]:
-    """Everybody on an access list in order of appearance, and what they may do."""
-    found: dict[Reader, set[str]] = {}
-    for rule in access:
-        named = [Reader("user", name) for name in rule.users]
-        named += [Reader("team", name) for name in rule.teams]
-        for reader in named:
-            found.setdefault(reader, set()).update(rule.verbs)
+    """Everybody on an access list in order of appearance, and what they may do, view included."""
     return {
-        reader: tuple(verb for verb in Verb if verb in words or "*" in words)
-        for reader, words in found.items()
+        reader: tuple(
+            verb for verb in Verb if verb in may or (verb is Verb.VIEW and may & _INCLUDING_VIEW)
+        )
+        for reader, may in _listed(access).items()
     }
 
 
@@ -203,8 +199,19 @@ def _content(item: Object) -> Manifest:
     return {name: item[name] for name in ("rules", "subjects", "roleRef") if item.get(name)}
 
 
+def _listed(access: Iterable[AccessRule]) -> dict[Reader, set[Verb]]:
+    found: dict[Reader, set[Verb]] = {}
+    for rule in access:
+        gives = set(Verb) if "*" in rule.verbs else set(map(Verb, rule.verbs))
+        named = [Reader("user", name) for name in rule.users]
+        named += [Reader("team", name) for name in rule.teams]
+        for reader in named:
+            found.setdefault(reader, set()).update(gives)
+    return found
+
+
 def _by_verb(access: Iterable[AccessRule]) -> dict[Verb, list[Reader]]:
-    everybody = readers(access)
+    everybody = _listed(access)
     return {verb: [who for who, may in everybody.items() if verb in may] for verb in Verb}
 
 

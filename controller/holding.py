@@ -6,7 +6,7 @@ its annotation says so and nobody else controls it. Taking over changes metadata
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -26,8 +26,14 @@ from controller.targets import (
 )
 from sealer.errors import NotOwned, Refused
 from sealer.manifests.models import Manifest, Metadata, Secret, SharedSecret
+from sealer.manifests.validation import MAX_NAME
 
 _LABELS: Final[Manifest] = {MANAGED_BY: "sealer", TARGET_LABEL: "true"}
+MAX_LISTED: Final = 256 * 1024
+"""Bytes of item keys that a status lists, each with its share of JSON: etcd takes objects of
+1.5 MiB, and a Secret's own keys may be as much, since only its values are counted."""
+_SHARE: Final = 16
+"""Bytes that are counted for a key besides its own; so there are no more than schemas/crds has."""
 _TOKEN: Final = "kubernetes.io/service-account-token"  # noqa: S105 - the name of a type
 
 Object = Mapping[str, Any]
@@ -74,17 +80,32 @@ def held(live: Live | None, uid: str) -> Held | None:
     )
 
 
+def listed(keys: Iterable[str]) -> list[str]:
+    """The first item keys, as many as a status has room for."""
+    found: list[str] = []
+    room = MAX_LISTED
+    for key in keys:
+        room -= len(key) + _SHARE
+        if room < 0:
+            break
+        found.append(key)
+    return found
+
+
 def remembered(item: Object, place: Ref) -> Held | None:
-    """The Secret as the status of a SharedSecret tells of it."""
+    """The Secret as the status of a SharedSecret tells of it; None where that may not be all."""
     status = item.get("status") or {}
     secret = status.get("secret") or {}
     if status.get("secretName") != place.name or not secret.get("uid"):
+        return None
+    keys = tuple(status.get("keys") or ())
+    if len(listed((*keys, "x" * MAX_NAME))) == len(keys):  # there was no room for another one
         return None
     return Held(
         ref=place,
         uid=secret["uid"],
         resource_version=secret.get("resourceVersion", ""),
-        keys=tuple(status.get("keys") or ()),
+        keys=keys,
     )
 
 

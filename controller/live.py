@@ -26,6 +26,12 @@ _OWNERS: Final = frozenset({API_VERSION, bitnami.API_VERSION})
 Object = Mapping[str, Any]
 
 
+class BeingDeleted(ClusterError):
+    """Its place will be free soon, unless a finalizer holds that up."""
+
+    reason = "BeingDeleted"
+
+
 @dataclass(frozen=True, slots=True)
 class Glimpse:
     """A Secret by its metadata alone; owners are the uids of its owners, where they are known."""
@@ -55,12 +61,12 @@ def read_live(ref: Ref, item: Object) -> Live:
     """Read a Secret or SharedSecret with its content.
 
     Raises:
-        ClusterError: it is being deleted, so its place will be free soon.
+        BeingDeleted: its place will be free soon.
         InvalidManifest: it has a field that this version does not know.
     """
     metadata = item["metadata"]
     if "deletionTimestamp" in metadata:
-        raise ClusterError(
+        raise BeingDeleted(
             f"{ref} is being deleted", hint="somebody else's finalizer may hold it up"
         )
     written = [

@@ -18,7 +18,7 @@ from controller.access import readers, shared_name
 from controller.cluster import Changed, Cluster
 from controller.grants import Grants
 from controller.holding import Held, TakeOver, held, holding_actions, remembered
-from controller.live import Glimpse, is_older
+from controller.live import BeingDeleted, Glimpse, is_older
 from controller.settings import Settings
 from controller.sharing import Shared, is_sealed, shared_status
 from controller.status import Key, Ref
@@ -48,6 +48,9 @@ class Targets(Protocol):
     def held(self, key: Key, item: Object | None, secret: Held | None) -> None:
         """A SharedSecret is this now (None: gone), and the Secret of its values this (or none)."""
 
+    def placed(self, key: Key, secret: Key | None) -> None:
+        """A SharedSecret names this Secret for its values; None: none, and grants nothing more."""
+
     def told(self, key: Key) -> Manifest | None:
         """`status.targets` of a SharedSecret; None where it is not known."""
 
@@ -55,6 +58,9 @@ class Targets(Protocol):
 class _NoTargets:
     def held(self, key: Key, item: Object | None, secret: Held | None) -> None:
         del key, item, secret
+
+    def placed(self, key: Key, secret: Key | None) -> None:
+        del key, secret
 
     def told(self, key: Key) -> Manifest | None:
         del key
@@ -98,6 +104,7 @@ class Shares:
         else:
             self.seen[key] = item
             self.places.setdefault(_place(item), set()).add(key)
+            self.targets.placed(key, _place(item))
         self.enqueue(key)
 
     def look_again(self, key: Key) -> None:
@@ -145,6 +152,8 @@ class Shares:
             item = await self.cluster.fetch(Ref(SHARED_SECRET, *key))
             if item is None or "deletionTimestamp" in item["metadata"]:
                 await self.grants.withdraw(key)
+        if key not in self.seen:  # until now somebody may have been let into its Secret
+            self.targets.placed(key, None)
         return True
 
     async def _converge(self, key: Key, item: Object) -> bool:
@@ -160,7 +169,8 @@ class Shares:
             await self.grants.keep(shared, owner, holds=self._holds(shared, secret, owner))
         except SealerError as error:
             problem = problem or error
-        if isinstance(problem, Unavailable):
+        going = isinstance(problem, BeingDeleted)
+        if isinstance(problem, Unavailable) and not going:
             raise problem
         self.targets.held(key, item, secret)
         if is_sealed(item) and opened is None:
@@ -168,7 +178,7 @@ class Shares:
         said = Shared(
             item=item,
             opened=opened,
-            held=secret,
+            held=remembered(item, Ref(SECRET, *_place(item))) if going else secret,
             readers=readers(shared.access),
             error=problem,
             targets=self.targets.told(key),

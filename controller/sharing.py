@@ -13,9 +13,9 @@ from datetime import datetime
 from typing import Any, Final
 
 from controller.access import Reader, Verb
-from controller.holding import Held
+from controller.holding import Held, listed
 from controller.status import READY, STALLED, Condition, conditions_since, said
-from sealer.errors import SealerError
+from sealer.errors import SealerError, Unavailable
 from sealer.manifests.models import API_VERSION, Manifest
 from sealer.wording import count
 
@@ -37,7 +37,7 @@ class Shared:
         opened: whether its SealedSecret is open; None if no SealedSecret makes it.
         held: the Secret of its values, if it has one of its own.
         readers: who was granted what.
-        error: why it is not as it should be; nothing that passes by itself.
+        error: why it is not as it should be.
         targets: `status.targets`; None leaves what stands there.
     """
 
@@ -91,7 +91,8 @@ def shared_status(shared: Shared, *, now: datetime) -> Manifest:
 def _conditions(shared: Shared, before: Object) -> list[Condition]:
     ready, reason, message = _verdict(shared, before)
     conditions = [Condition(type=READY, status=ready, reason=reason, message=message)]
-    if not ready and (shared.error is not None or shared.opened is None):
+    passes = isinstance(shared.error, Unavailable)
+    if not ready and not passes and (shared.error is not None or shared.opened is None):
         conditions.append(replace(conditions[0], type=STALLED, status=True))
     return conditions
 
@@ -131,7 +132,7 @@ def _held(held: Held) -> Manifest:
     return {
         "secretName": held.ref.name,
         "secret": {"uid": held.uid, "resourceVersion": held.resource_version},
-        "keys": list(held.keys),
+        "keys": listed(held.keys),
     }
 
 

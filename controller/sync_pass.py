@@ -52,6 +52,7 @@ class Pass:
     Attributes:
         owners: what the annotations of namespaces say, by their names.
         own_namespace: the controller's.
+        holder: the SharedSecret that names a Secret for its values, if one does.
         in_flight: bounds the requests of all passes.
         is_current: whether the source is still what it was.
     """
@@ -60,6 +61,7 @@ class Pass:
     source: Source | Gone
     owners: Mapping[Key, str]
     own_namespace: str
+    holder: Callable[[Key], Key | None]
     digest: Digest
     in_flight: asyncio.Semaphore
     is_current: Callable[[], bool]
@@ -93,12 +95,12 @@ class Pass:
         return await self.handle(target)  # which says why it is left, and asks still
 
     async def _decide(self, target: Target) -> Step:
+        holder = self.holder(target.key)
         if target.source is None or isinstance(self.source, Gone):
-            step = leave(target, own_namespace=self.own_namespace)
+            step = leave(target, own_namespace=self.own_namespace, holder=holder)
             if step is not None or target.is_unlabelled:
                 return step
-        stopped = isinstance(self.source, Source) and self.source.is_disabled
-        check_target(target, own_namespace=self.own_namespace, is_stopped=stopped)
+        check_target(target, own_namespace=self.own_namespace, holder=holder)
         await self._check_permitted(target.key.namespace)
         source = self.source
         if isinstance(source, Gone):

@@ -111,6 +111,11 @@ class SyncTargets:
         if known and before and known.generation != before.generation:
             self._later.set(key)
 
+    def placed(self, key: Key, secret: Key | None) -> None:
+        """A SharedSecret names this Secret for its values; None: none, and grants nothing more."""
+        for source in self.index.place(key, secret):
+            (self._later if secret is None else self._soon).set(source)
+
     def told(self, key: Key) -> Manifest | None:
         """`status.targets` of a SharedSecret; None where it is not known."""
         return self.index.told(key)
@@ -174,6 +179,7 @@ class SyncTargets:
             source=source,
             owners=self.owners,
             own_namespace=self.own_namespace,
+            holder=self.index.holder,
             digest=self.digest,
             in_flight=self._in_flight,
             is_current=lambda: self._known.get(key) is known,

@@ -184,13 +184,16 @@ def read_target(item: Object, digest: Digest) -> Target:
     )
 
 
-def check_target(target: Target, *, own_namespace: str, is_stopped: bool) -> None:
+def check_target(target: Target, *, own_namespace: str, holder: Key | None) -> None:
     """Refuse what is not synced whoever owns it; this is before anybody is asked for a right.
+
+    What its SharedSecret is like plays no part: who may not have it is not told that there is one.
 
     Args:
         target: what asks to be synced.
         own_namespace: the controller's, where its keys are.
-        is_stopped: whether its SharedSecret is not synced to anybody now.
+        holder: the SharedSecret that names this Secret for its values; None if none does. Whoever
+            may change that one could otherwise read here what the namespace's owner may sync.
 
     Raises:
         SyncStopped: it is switched off.
@@ -201,17 +204,14 @@ def check_target(target: Target, *, own_namespace: str, is_stopped: bool) -> Non
         raise InvalidManifest(
             f"it has the label {NAME_LABEL} and not {NAMESPACE_LABEL}", hint="it takes both"
         )
-    if is_stopped or target.is_disabled:
-        where = f"{SHARED_SECRET} {target.source}" if is_stopped else "it"
-        raise SyncStopped(
-            f"{where} is annotated with {DISABLED}", hint="the values of before are left in place"
-        )
+    if target.is_disabled:
+        raise _stopped("it")
     if target.key.namespace == own_namespace:
         raise Refused(
             "nothing is synced into the controller's own namespace, where its keys are",
             hint="take the labels off it",
         )
-    _check_free(target)
+    _check_free(target, holder)
     account_names(target.accounts, target.type)
 
 
@@ -219,10 +219,13 @@ def sync(target: Target, source: Source, digest: Digest) -> Step:
     """What makes a target that was checked, and whose owner may have it, say what its source says.
 
     Raises:
+        SyncStopped: the source is switched off.
         NoSource: there are no values.
         NotOwned: it cannot be changed.
         Refused, InvalidManifest: it cannot hold these keys.
     """
+    if source.is_disabled:
+        raise _stopped(f"{SHARED_SECRET} {source.key}")
     if not source.data:
         raise NoSource(
             f"{SHARED_SECRET} {source.key} has no values now",
@@ -249,15 +252,18 @@ def sync(target: Target, source: Source, digest: Digest) -> Step:
     return Write(target=target, change=change, after=wanted)
 
 
-def leave(target: Target, *, own_namespace: str) -> Step:
+def leave(target: Target, *, own_namespace: str, holder: Key | None) -> Step:
     """What becomes of a Secret that is not synced any more: its labels or the SharedSecret is gone.
 
     Whatever was never synced is left alone. So is what we would not have synced: its marks are
-    somebody else's doing, and would have us delete it.
+    somebody else's doing, and would have us delete it. One that names another SharedSecret now, of
+    which nothing is known, asks for that one still: a name may be mistyped.
     """
     if not target.is_marked or target.is_disabled or target.key.namespace == own_namespace:
         return None
-    if target.is_ours or target.controller:
+    if target.is_ours or target.controller or holder is not None:
+        return None
+    if target.source is not None and str(target.source) != target.came_from:
         return None
     if target.when_unsynced == DELETE and target.came_from:
         return Remove(target=target)
@@ -285,9 +291,10 @@ def selected(rule: str, data: Mapping[str, str]) -> dict[str, str]:
         old = old if equals else new
         try:
             check_item_key(new)
-        except InvalidManifest:
+            check_item_key(old)
+        except InvalidManifest as error:
             raise InvalidManifest(
-                f"annotation {KEYS} is not of the form KEY,NEW=KEY", key=new
+                f"annotation {KEYS} is not of the form KEY,NEW=KEY", key=error.key
             ) from None
         if new in found:
             raise InvalidManifest(f"annotation {KEYS} names this key twice", key=new)
@@ -311,10 +318,17 @@ def trouble(key: Key, error: SealerError) -> Manifest:
     }
 
 
-def _check_free(target: Target) -> None:
-    if target.is_source:
+def _stopped(where: str) -> SyncStopped:
+    return SyncStopped(
+        f"{where} is annotated with {DISABLED}", hint="the values of before are left in place"
+    )
+
+
+def _check_free(target: Target, holder: Key | None) -> None:
+    if target.is_source or holder is not None:
+        whose = f"{SHARED_SECRET} {holder.name}" if holder else target.controller
         raise SyncCycle(
-            f"it holds the values of {target.controller}, so others are synced from it",
+            f"it is for the values of {whose}, so others are synced from it",
             hint="take the labels off it, and label another Secret",
         )
     if target.is_ours or target.controller:
@@ -332,7 +346,16 @@ def _check_free(target: Target) -> None:
 def _check_fits(target: Target, data: Mapping[str, str]) -> None:
     metadata = Metadata(namespace=target.key.namespace, name=target.key.name)
     values = {key: base64.b64decode(value) for key, value in data.items()}
-    check_type_items(Secret(metadata=metadata, data=values, type=target.type))
+    try:
+        check_type_items(Secret(metadata=metadata, data=values, type=target.type))
+    except InvalidManifest as error:
+        if error.hint:
+            raise
+        raise InvalidManifest(
+            error.message,
+            key=error.key,
+            hint=f"annotation {KEYS} picks and renames keys; or make it anew with another type",
+        ) from None
 
 
 def _marks(target: Target) -> Manifest:

@@ -41,6 +41,8 @@ class TargetIndex:
     _by_namespace: dict[str, set[Key]] = field(default_factory=dict)
     _due: dict[Key, set[Key]] = field(default_factory=dict)
     _verdicts: dict[Key, SealerError | None] = field(default_factory=dict)
+    _places: dict[Key, Key] = field(default_factory=dict)
+    _holders: dict[Key, set[Key]] = field(default_factory=dict)
 
     def find(self, key: Key) -> Target | None:
         """A target as it was last seen or written; None if it is gone or on its way out."""
@@ -75,6 +77,29 @@ class TargetIndex:
         self.asking.pop(key, None)
         self.marked.pop(key, None)
         self.look(key)
+
+    def place(self, shared: Key, secret: Key | None) -> set[Key]:
+        """Take note of which Secret a SharedSecret names for its own values; None: of none.
+
+        Returns:
+            The SharedSecrets that have a target to look at because of it.
+        """
+        before = self._places.pop(shared, None)
+        if before is not None:
+            _discard(self._holders, before, shared)
+        if secret is not None:
+            self._places[shared] = secret
+            self._holders.setdefault(secret, set()).add(shared)
+        changed = [
+            key for key in (before, secret) if key and before != secret and key in self._filed
+        ]
+        for key in changed:
+            self.is_due(self._filed[key], [key])
+        return {self._filed[key] for key in changed}
+
+    def holder(self, secret: Key) -> Key | None:
+        """The SharedSecret that names a Secret for its values, the first by name; None: none."""
+        return min(self._holders.get(secret, ()), default=None)
 
     def of(self, source: Key) -> frozenset[Key]:
         """The targets of a SharedSecret."""

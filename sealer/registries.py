@@ -20,6 +20,10 @@ from sealer.manifests.secret_types import DOCKER_CFG, DOCKER_CONFIG_JSON
 
 IMAGE_PULL_LABEL: Final = "sealer.dev/image-pull"
 _ITEMS: Final = {DOCKER_CONFIG_JSON: ".dockerconfigjson", DOCKER_CFG: ".dockercfg"}
+DOCKER_HUB: Final = "https://index.docker.io/v1/"
+"""What Docker calls its Hub in the config; it reads no other name, and the others read this one."""
+_HUB: Final = frozenset({"docker.io", "index.docker.io", "registry-1.docker.io"})
+_VERSIONS: Final = frozenset({"", "v1", "v2"})
 _TOKEN_USER: Final = "<token>"  # noqa: S105 - what credential helpers call the user of a token
 
 Object = Mapping[str, Any]
@@ -61,8 +65,19 @@ class Login:
         )
 
 
+def registry_of(name: str) -> str:
+    """One name for all that container tools take for the same registry.
+
+    Of a URL the host counts, without one also a path; the Hub has several hosts.
+    """
+    host, _, path = name.rpartition("://")[2].partition("/")
+    if host in _HUB and path.strip("/") in _VERSIONS:
+        return DOCKER_HUB
+    return host if "://" in name or not path else f"{host}/{path}"
+
+
 def read_logins(type_: str, data: Mapping[str, bytes]) -> tuple[Login, ...]:
-    """The logins of a pull secret, sorted by registry.
+    """The logins of a pull secret, one for each registry, sorted.
 
     Args:
         type_: the Secret's type; any other than the two for registries counts as dockerconfigjson
@@ -80,10 +95,11 @@ def read_logins(type_: str, data: Mapping[str, bytes]) -> tuple[Login, ...]:
         )
     document = _mapping(_parsed(data[item_key], item_key), item_key)
     auths = document if type_ == DOCKER_CFG else _mapping(document.get("auths"), item_key)
-    return tuple(
-        _read_login(registry, _mapping(auths[registry], item_key), item_key)
-        for registry in sorted(auths)
-    )
+    found: dict[str, Login] = {}
+    for name in sorted(auths, key=lambda name: (name != registry_of(name), name)):
+        login = _read_login(name, _mapping(auths[name], item_key), item_key)
+        found.setdefault(registry_of(name), login)
+    return tuple(sorted(found.values(), key=lambda login: login.registry))
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,6 +135,13 @@ class ContainerConfig:
         helpers = self._mapping("credHelpers")
         return str(helpers.get(registry, self.document.get("credsStore")) or "")
 
+    def alike(self, registry: str) -> str:
+        """The name by which this registry has a login already; its own name where none has."""
+        names = [
+            name for name in self._mapping("auths") if registry_of(name) == registry_of(registry)
+        ]
+        return registry if registry in names or not names else names[0]
+
     def has(self, registry: str) -> bool:
         """Whether there is a login to it in the file, or a note that a helper has it."""
         return registry in self._mapping("auths")
@@ -136,9 +159,17 @@ class ContainerConfig:
             return None
 
     def with_login(self, login: Login) -> ContainerConfig:
-        """With this login, in the file itself or as a note that the helper has it."""
+        """With this login, in the file itself or as a note that the helper has it.
+
+        Instead of those to the same registry by other names, which some tools would prefer.
+        """
         entry = {} if self.helper(login.registry) else login.to_entry()
-        return self._with_auths({**self._mapping("auths"), login.registry: entry})
+        others = {
+            name: other
+            for name, other in self._mapping("auths").items()
+            if name == login.registry or registry_of(name) != registry_of(login.registry)
+        }
+        return self._with_auths({**others, login.registry: entry})
 
     def without(self, registry: str) -> ContainerConfig:
         """Without any login to this registry."""
@@ -214,6 +245,7 @@ def kept_text(kept: Mapping[str, tuple[Kept, ...]]) -> str:
 
 def _read_login(registry: str, entry: Object, item_key: str) -> Login:
     token = entry.get("identitytoken")
+    registry = DOCKER_HUB if registry_of(registry) == DOCKER_HUB else registry
     try:
         username, password = _credentials(entry)
         f"{registry}{username}{password}{token}".encode()  # half a surrogate pair is no text

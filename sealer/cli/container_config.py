@@ -43,7 +43,10 @@ class ConfigFile:
     @classmethod
     def find(cls, named: Path | None, environment: Mapping[str, str]) -> ConfigFile:
         """The config that container tools would use."""
-        note = Path(click.get_app_dir("sealer")) / _NOTE
+        own = Path(click.get_app_dir("sealer"))
+        if not own.is_absolute():  # XDG_CONFIG_HOME is empty, which is as good as unset
+            own = Path.home() / ".config" / "sealer"
+        note = own / _NOTE
         if named is not None:
             return cls(named, note)
         if place := environment.get("REGISTRY_AUTH_FILE"):

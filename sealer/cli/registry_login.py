@@ -15,7 +15,14 @@ from sealer.cli import options, shared_objects
 from sealer.cli.container_config import ConfigFile, auth_file
 from sealer.cli.output import Terminal
 from sealer.errors import InvalidManifest, SealerError
-from sealer.registries import IMAGE_PULL_LABEL, ContainerConfig, Kept, Login, read_logins
+from sealer.registries import (
+    IMAGE_PULL_LABEL,
+    ContainerConfig,
+    Kept,
+    Login,
+    read_logins,
+    registry_of,
+)
 
 if TYPE_CHECKING:
     from sealer.apiserver import Object
@@ -104,9 +111,9 @@ class _Entry:
         login = found.login
         if login is None:
             return found.trouble, found.is_refusal
-        if other := self._taken.get(login.registry):
+        if other := self._taken.get(registry_of(login.registry)):
             return f"left out: {other} is for the same registry", False
-        self._taken[login.registry] = found.source
+        self._taken[registry_of(login.registry)] = found.source
         try:
             return self._log_in(login, found.source)
         except SealerError as error:
@@ -131,10 +138,11 @@ class _Entry:
         """What is there already and is not ours, if so."""
         if self._force:
             return ""
-        there = self._file.account(self._config, login.registry)
-        if there is None and not self._config.has(login.registry):
+        registry = self._config.alike(login.registry)
+        there = self._file.account(self._config, registry)
+        if there is None and not self._config.has(registry):
             return ""
-        ours = {each.account for each in self._kept if each.registry == login.registry}
+        ours = {each.account for each in self._kept if each.registry == registry}
         if there in ours or (there is None and ours):
             return ""
         return f"you are logged in as {there}" if there else "there is a login already"

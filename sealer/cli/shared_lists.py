@@ -28,6 +28,7 @@ class Listing:
     """What `sealer shared list` is given."""
 
     namespace: str
+    all_namespaces: bool
     kubeconfig: Path | None
     context: str
     output_format: str
@@ -91,6 +92,7 @@ sealer shared list -o json
 """,
 )
 @shared_objects.only_namespace
+@shared_objects.all_namespaces
 @options.kubeconfig
 @options.context
 @_output
@@ -98,7 +100,7 @@ sealer shared list -o json
 def list_(wanted: Listing, terminal: Terminal) -> None:
     """List the SharedSecrets that you may see: keys, who may do what, where they are synced to."""
     cluster = connect_shared(wanted.kubeconfig, wanted.context)
-    found = list(cluster.visible(wanted.namespace))
+    found = list(cluster.visible("" if wanted.all_namespaces else wanted.namespace))
     if wanted.output_format == "json":
         terminal.json([_report(item) for item in found])
     elif found:

@@ -37,6 +37,12 @@ only_namespace = click.option(
     metavar="NAMESPACE",
     help="Look into this namespace only; else into all.",
 )
+all_namespaces = click.option(
+    "-A",
+    "--all-namespaces",
+    is_flag=True,
+    help="Look into all namespaces, also where SEALER_NAMESPACE names one.",
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -45,7 +45,8 @@ WHEN_UNSYNCED = ("keep", "delete")
 SYSTEM_PREFIX = "system:"
 """Kubernetes keeps it for its own users and groups; `system:authenticated` would be everybody."""
 _SERVICE_ACCOUNT = re.compile(
-    r"system:serviceaccount:[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?:[a-z0-9]([-a-z0-9.]*[a-z0-9])?"
+    r"system:serviceaccount:[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?"
+    r":[a-z0-9]((-*|[.])[a-z0-9])*"
 )
 
 _KEY = "the controller would take it for one of its key Secrets"

@@ -170,6 +170,27 @@ def test_a_login_that_the_user_made_is_replaced_only_by_force(
     assert laptop.config != mine
 
 
+def test_a_login_by_another_name_of_the_same_registry_counts(
+    shop: Namespace, laptop: Laptop
+) -> None:
+    mine = {"auths": {"docker.io": {"auth": "bWU6bWluZQ=="}}}
+    laptop.write_config(mine)
+    _pull_secret(shop, "pull", "https://index.docker.io/v1/")
+    assert "logged in as me" in laptop.sealer("registry-login", "-n", shop.name, code=1)
+    assert laptop.config == mine
+    laptop.sealer("registry-login", "-n", shop.name, "--force")
+    assert list(laptop.config["auths"]) == ["https://index.docker.io/v1/"]
+    assert "logged out" in laptop.sealer("registry-logout")
+    assert laptop.config == {"auths": {}}
+
+
+def test_the_note_is_found_from_any_folder(shop: Namespace, laptop: Laptop) -> None:
+    _pull_secret(shop, "pull", "registry.example")
+    laptop.sealer("registry-login", "-n", shop.name, XDG_CONFIG_HOME="")
+    assert (laptop.home / ".config" / "sealer" / "registry-logins.json").exists()
+    assert "logged out" in laptop.sealer("registry-logout")
+
+
 def test_a_login_that_the_user_made_since_is_not_taken_out(shop: Namespace, laptop: Laptop) -> None:
     _pull_secret(shop, "pull", "registry.example")
     laptop.sealer("registry-login", "-n", shop.name)

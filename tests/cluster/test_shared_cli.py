@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from tests.canary import Canary
+    from tests.cluster.harness.fixtures import NamespaceFactory
 
 _REVEALS = pytest.mark.reveals("`sealer shared get` prints values")
 
@@ -199,6 +200,15 @@ def test_list_shows_keys_and_readers_and_no_values(
     (report,) = json.loads(ada.out("list", "-o", "json"))
     assert (report["name"], report["keys"]) == ("db", ["password"])
     assert "no SharedSecrets" in _other(admin).run("list").stderr.decode()
+
+
+def test_list_of_all_namespaces_whichever_is_set(
+    admin: Laptop, shop: Namespace, new_namespace: NamespaceFactory
+) -> None:
+    _make(admin)
+    elsewhere = replace(admin, shop=Namespace(shop.api, new_namespace("elsewhere")))
+    assert elsewhere.out("list") == ""
+    assert shop.name in elsewhere.out("list", "-A")
 
 
 def _other(admin: Laptop) -> Laptop:

@@ -30,6 +30,8 @@ _ALL: Final = ("get", "list", "watch", "create", "update", "patch", "delete", "d
 _CHANGES: Final = ("get", "create", "update", "patch", "delete")
 _VERBS: Final = ("view", "update", "sync", "delete", "*")
 
+_ELSEWHERE: Final = {"apiVersion": "v1", "kind": "ConfigMap", "name": "gone", "uid": "not-there"}
+
 
 @pytest.fixture(scope="module")
 def shop(
@@ -233,6 +235,34 @@ def test_to_take_a_secret_over_takes_get_update_and_delete(shop: Namespace, miss
         return "get, update and delete the Secret of its values" in answer.body["message"]
 
     eventually(told, what="the policy to refuse it")
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"ownerReferences": None}, {"ownerReferences": [_ELSEWHERE]}, {"finalizers": ["x.example/y"]}],
+    ids=["disowned", "given away", "held up"],
+)
+def test_whoever_may_only_update_cannot_keep_what_git_takes_away(
+    shop: Namespace, change: Object
+) -> None:
+    ursula = person(shop.api, f"ursula-{len(str(change))}@{shop.name}")
+    manifest = shop.seal("kept", {"a": b"made-up-76"}, shared=True)
+    manifest["spec"]["template"]["access"] = [_line("update", ursula.name)]
+    assert shop.apply(manifest).status in (200, 201)
+    path = _place(shop, "kept")
+    own = {"metadata": {"labels": {"team": "web"}}}
+    eventually(
+        lambda: ursula.send("PATCH", path, own, content_type=MERGE).status == 200, what="her right"
+    )
+    answer = ursula.send("PATCH", path, {"metadata": change}, content_type=MERGE)
+    assert _is_refused(answer), answer.body
+    assert "the right to delete SharedSecret kept" in answer.body["message"]
+    del manifest["spec"]["template"]["access"]
+    assert shop.apply(manifest).status == 200
+    eventually(lambda: ursula.send("GET", path).status == 403, what="her right to be gone")
+    dry = {"metadata": {"finalizers": ["x.example/y"]}}
+    answer = shop.api.request("PATCH", f"{path}?dryRun=All", dry, content_type=MERGE)
+    assert answer.status == 200, answer.body
 
 
 @pytest.mark.parametrize("name", ["system:masters", "system:authenticated", "system:admin"])

@@ -224,6 +224,32 @@ def test_access_from_git_is_granted_and_taken_back_with_it(shop: Namespace) -> N
         eventually(lambda: not way.is_open_to(ada), what=f"no {way.name}")  # noqa: B023
 
 
+def test_secret_that_cannot_go_is_said_and_its_values_are_missed_then(shop: Namespace) -> None:
+    _make(shop, "db")
+    _says(shop, "db", "Empty")
+    held_up = {"metadata": {"finalizers": ["example.com/held-up"]}}
+    shop.patch("Secret", "db", {**held_up, "stringData": {"a": "made-up-89"}})
+    _says(shop, "db", "Held")
+    shop.delete("Secret", "db")
+    found = _says(shop, "db", "BeingDeleted")
+    assert "somebody else's finalizer may hold it up" in conditions(found)["Ready"]["message"]
+    assert "Stalled" not in {each["type"] for each in found["status"]["conditions"]}
+    shop.patch("Secret", "db", {"metadata": {"finalizers": None}})
+    _says(shop, "db", "ValuesLost")
+
+
+def test_more_keys_than_a_status_has_room_for(shop: Namespace) -> None:
+    many = {f"k{number:05}": "" for number in range(20_000)}
+    shop.make_secret("db", many, metadata=_MANAGED)
+    _make(shop, "db")
+    found = _says(shop, "db", "Held")
+    assert conditions(found)["Ready"]["message"] == f"20000 items in Secret {shop.name}/db"
+    assert found["status"]["keys"] == sorted(many)[: len(found["status"]["keys"])]
+    shop.patch("SharedSecret", "db", {"spec": {"description": "looked at again"}})
+    found = _says(shop, "db", "Held")
+    assert conditions(found)["Ready"]["message"] == f"20000 items in Secret {shop.name}/db"
+
+
 def test_people_see_who_may_do_what(shop: Namespace) -> None:
     lines = [_LINE, {"name": "ada", "verbs": ["update"], "users": ["ada"]}]
     _make(shop, "db", *lines, displayName="Shop database")
@@ -232,12 +258,12 @@ def test_people_see_who_may_do_what(shop: Namespace) -> None:
     _says(shop, "db", "Held")
     header, line = shop.api.kubectl("get", "shs", "-n", shop.name).stdout.splitlines()
     assert header.split()[:5] == ["NAME", "READY", "REASON", "KEYS", "ACCESS"]
-    assert " ".join(line.split()).startswith("db True Held a, b some-team: view; ada: update ")
+    assert " ".join(line.split()).startswith("db True Held a, b some-team: view; ada: view update ")
     wide = shop.api.kubectl("get", "shs", "-o", "wide", "-n", shop.name).stdout
     assert "Shop database" in wide
     shown = shop.api.kubectl("describe", "shs", "db", "-n", shop.name).stdout
     words = " ".join(shown.split())
-    assert "Team: some-team Verbs: view User: ada Verbs: update" in words
+    assert "Team: some-team Verbs: view User: ada Verbs: view update" in words
     assert "made-up" not in shown
 
 

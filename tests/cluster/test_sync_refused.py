@@ -71,7 +71,7 @@ def test_unknown_key(shared: Shared, web: Namespace) -> None:
     has(web, "mine", {"X": "made-up-1", "b": "made-up-2"})
 
 
-@pytest.mark.parametrize("rule", ["a,a", "not a key", "=a", ","])
+@pytest.mark.parametrize("rule", ["a,a", "not a key", "=a", "a=", "x=a=b", ","])
 def test_keys_that_cannot_be_read(shared: Shared, web: Namespace, rule: str) -> None:
     ask(web, "mine", shared, annotations={"sealer.dev/shared-secret-keys": rule})
     shared.troubles(web, "mine", "InvalidManifest")
@@ -81,7 +81,10 @@ def test_wrong_type(shared: Shared, web: Namespace) -> None:
     kind, data = "kubernetes.io/dockerconfigjson", {".dockerconfigjson": '{"auths": {}}'}
     ask(web, "mine", shared, data=data, type_=kind)
     message = shared.troubles(web, "mine", "InvalidManifest")
-    assert message == f"key .dockerconfigjson: type {kind} needs this item"
+    assert message == (
+        f"key .dockerconfigjson: type {kind} needs this item; annotation "
+        "sealer.dev/shared-secret-keys picks and renames keys; or make it anew with another type"
+    )
     assert web.values("mine") == {".dockerconfigjson": b'{"auths": {}}'}
 
 
@@ -129,7 +132,7 @@ def test_shared_secrets_that_would_be_synced_in_a_circle(shared: Shared, web: Na
     eventually(lambda: web.get("Secret", "own")["metadata"].get("ownerReferences"), what="owner")
     web.patch("Secret", "own", {"metadata": {"labels": shared.labels}})
     message = shared.troubles(web, "own", "SyncCycle")
-    assert "it holds the values of SharedSecret own" in message
+    assert "it is for the values of SharedSecret own" in message
     assert web.values("own") == {"a": b"made-up-4"}
 
 

@@ -125,7 +125,9 @@ def test_a_team_whose_name_looks_like_a_service_account_is_a_group() -> None:
     assert Reader("team", "system:serviceaccount:a:b").to_subject()["kind"] == "Group"
 
 
-def test_readers_have_the_verbs_of_all_their_lines_in_one_order() -> None:
+def test_readers_have_the_verbs_of_all_their_lines_in_one_order_and_view_where_it_is_included() -> (
+    None
+):
     rules = (
         AccessRule(name="a", verbs=("sync", "view"), users=("ada",), teams=("shop",)),
         AccessRule(name="b", verbs=("update",), users=("ada", "bob")),
@@ -134,7 +136,7 @@ def test_readers_have_the_verbs_of_all_their_lines_in_one_order() -> None:
     assert readers(rules) == {
         Reader("user", "ada"): (Verb.VIEW, Verb.UPDATE, Verb.SYNC),
         Reader("team", "shop"): (Verb.VIEW, Verb.SYNC),
-        Reader("user", "bob"): (Verb.UPDATE,),
+        Reader("user", "bob"): (Verb.VIEW, Verb.UPDATE),
         Reader("team", "ops"): tuple(Verb),
     }
 

@@ -5,7 +5,15 @@ from typing import Any
 
 import pytest
 
-from controller.holding import Held, TakeOver, held, holding_actions, remembered
+from controller.holding import (
+    MAX_LISTED,
+    Held,
+    TakeOver,
+    held,
+    holding_actions,
+    listed,
+    remembered,
+)
 from controller.live import Glimpse
 from controller.status import Ref
 from controller.targets import Create, Delete, Live, Owner
@@ -131,6 +139,21 @@ def test_the_status_remembers_the_secret() -> None:
     assert remembered({"status": {**status, "secretName": "other"}}, REF) is None
     assert remembered({"status": {"secretName": "db"}}, REF) is None
     assert remembered({}, REF) is None
+
+
+@pytest.mark.parametrize("length", [1, 11, 253])
+def test_a_status_that_may_not_list_all_keys_is_not_relied_on(length: int) -> None:
+    many = [f"{number:x}".rjust(length, "k")[:length] for number in range(20_000)]
+    told = listed(many)
+    assert told == many[: len(told)]
+    assert len(told) <= 16_384  # as schemas/crds bounds them
+    assert sum(map(len, told)) <= MAX_LISTED
+    status = {"secretName": "db", "secret": {"uid": "s-1", "resourceVersion": "7"}}
+    assert remembered({"status": {**status, "keys": told}}, REF) is None
+    some = tuple(told[:-20])
+    found = remembered({"status": {**status, "keys": some}}, REF)
+    assert found is not None
+    assert found.keys == some
 
 
 def test_the_secret_is_the_same_while_version_and_owner_are() -> None:

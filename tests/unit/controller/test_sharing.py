@@ -8,6 +8,7 @@ import pytest
 
 from controller.access import Reader, Verb
 from controller.holding import Held
+from controller.live import BeingDeleted
 from controller.sharing import MAX_ACCESS, Shared, is_sealed, shared_status
 from controller.status import Ref
 from sealer.errors import NotOwned
@@ -104,6 +105,12 @@ def test_what_does_not_mend_by_itself_stalls(*, opened: bool | None) -> None:
     assert conditions(status) == {"Ready": ("False", "NotOwned"), "Stalled": ("True", "NotOwned")}
     assert status["conditions"][0]["message"] == "there is another"
     assert status["conditions"][1]["observedGeneration"] == 3
+
+
+def test_what_passes_does_not_stall() -> None:
+    status = status_of(item(), error=BeingDeleted("Secret shop/db is being deleted"))
+    assert conditions(status) == {"Ready": ("False", "BeingDeleted")}
+    assert status["keys"] == ["a", "b"]
 
 
 def test_readers_are_listed_with_what_they_may() -> None:

@@ -34,7 +34,7 @@ from tests.unit.controller.syncable import (
 )
 
 if TYPE_CHECKING:
-    from controller.syncing import Target
+    from controller.syncing import Step, Target
     from sealer.errors import SealerError
 
 DATA = encoded(a="made-up-1", b="made-up-2")
@@ -43,8 +43,12 @@ PULL = "kubernetes.io/dockerconfigjson"
 ACCOUNTS = {"sealer.dev/service-accounts": "app, job"}
 
 
-def check(of: Target, *, is_stopped: bool = False) -> None:
-    check_target(of, own_namespace="sealer-system", is_stopped=is_stopped)
+def check(of: Target, *, holder: Key | None = None) -> None:
+    check_target(of, own_namespace="sealer-system", holder=holder)
+
+
+def left(of: Target, *, holder: Key | None = None) -> Step:
+    return leave(of, own_namespace="sealer-system", holder=holder)
 
 
 def test_values_are_not_kept() -> None:
@@ -119,6 +123,11 @@ def test_a_typed_one_must_fit() -> None:
     with pytest.raises(InvalidManifest) as caught:
         sync(typed, source(DATA), digest)
     assert caught.value.key == "ssh-privatekey"
+    assert "shared-secret-keys picks and renames keys" in caught.value.hint
+    typed = target(encoded(x=""), type=PULL)
+    with pytest.raises(InvalidManifest) as caught:
+        sync(typed, source(encoded(**{".dockerconfigjson": "{}"})), digest)
+    assert "docker-registry makes the right form" in caught.value.hint
 
 
 @pytest.mark.parametrize(
@@ -131,7 +140,7 @@ def test_keys_are_picked_and_renamed(rule: str, keys: str) -> None:
     assert found.get("X", DATA["a"]) == DATA["a"]
 
 
-@pytest.mark.parametrize("rule", ["a,a", "=a", "not a key", "a,,b"])
+@pytest.mark.parametrize("rule", ["a,a", "=a", "a=", "x=a=b", "not a key", "a,,b"])
 def test_a_rule_that_cannot_be_read_is_refused(rule: str) -> None:
     with pytest.raises(InvalidManifest):
         selected(rule, DATA)
@@ -190,13 +199,28 @@ def test_an_owner_that_does_not_control_is_no_reason() -> None:
 
 
 def test_a_source_that_is_switched_off_is_synced_to_nobody() -> None:
+    check(target())  # which says nothing of it to those who may not have it
     with pytest.raises(SyncStopped, match="SharedSecret shop/db is annotated"):
-        check(target(), is_stopped=True)
+        sync(target(), source(None, is_disabled=True), digest)
+
+
+def test_one_that_a_shared_secret_names_for_its_values_is_neither_synced_nor_left() -> None:
+    holder = Key("web", "mine")
+    with pytest.raises(SyncCycle, match="for the values of SharedSecret mine"):
+        check(target(), holder=holder)
+    gone = marked(DATA, labels={}, annotations={"sealer.dev/when-unsynced": "delete"})
+    assert left(gone, holder=holder) is None
+
+
+def test_one_that_names_another_source_asks_for_that_one_still() -> None:
+    mistyped = {**LABELS, "sealer.dev/shared-secret": "bd"}
+    assert left(marked(DATA, labels=mistyped)) is None
+    assert isinstance(left(marked(DATA)), Write)
 
 
 def test_one_that_was_synced_is_kept_without_its_marks() -> None:
     before = marked(DATA, labels={})
-    step = leave(before, own_namespace="sealer-system")
+    step = left(before)
     assert isinstance(step, Write)
     assert step.change == {
         "metadata": {
@@ -205,14 +229,14 @@ def test_one_that_was_synced_is_kept_without_its_marks() -> None:
         }
     }
     assert step.after.digest == before.digest
-    assert leave(step.after, own_namespace="sealer-system") is None
+    assert left(step.after) is None
 
 
 def test_one_that_was_synced_is_deleted_where_its_source_said_so() -> None:
     gone = marked(DATA, labels={}, annotations={"sealer.dev/when-unsynced": "delete"})
-    assert leave(gone, own_namespace="sealer-system") == Remove(target=gone)
+    assert left(gone) == Remove(target=gone)
     nowhere = replace(gone, came_from="")
-    assert isinstance(leave(nowhere, own_namespace="sealer-system"), Write)
+    assert isinstance(left(nowhere), Write)
 
 
 @pytest.mark.parametrize(
@@ -228,11 +252,11 @@ def test_one_that_was_synced_is_deleted_where_its_source_said_so() -> None:
 def test_forged_marks_do_nothing(fields: dict[str, Any]) -> None:
     annotations = {"sealer.dev/when-unsynced": "delete", **fields.pop("annotations", {})}
     forged = read_target(synced(DATA, annotations=annotations, **fields), digest)
-    assert leave(forged, own_namespace="sealer-system") is None
+    assert left(forged) is None
 
 
 def test_one_that_was_never_synced_is_left_alone() -> None:
-    assert leave(target(DATA, labels={}), own_namespace="sealer-system") is None
+    assert left(target(DATA, labels={})) is None
 
 
 def test_accounts_pull_with_it_as_long_as_it_is_synced() -> None:

@@ -132,3 +132,19 @@ def test_those_that_ask_for_nothing_are_not_counted() -> None:
     found.marked[MINE] = marked(DATA, labels={})
     assert found.look(MINE) == {NOWHERE}
     assert found.counts() == (0, [])
+
+
+def test_a_secret_that_a_shared_secret_names_is_its_own_until_it_is_gone() -> None:
+    found, first, second = index("mine"), Key("web", "first"), Key("web", "second")
+    assert found.take_due(SHARED) == [MINE]
+    assert found.holder(MINE) is None
+    assert found.place(second, MINE) == {SHARED}
+    assert found.take_due(SHARED) == [MINE]
+    assert found.place(second, MINE) == set()
+    assert found.place(first, MINE) == {SHARED}
+    assert found.holder(MINE) == first
+    assert found.place(first, Key("web", "elsewhere")) == {SHARED}
+    assert found.holder(MINE) == second
+    assert found.place(second, None) == {SHARED}
+    assert found.holder(MINE) is None
+    assert found.place(second, None) == set()

@@ -8,12 +8,14 @@ import pytest
 from sealer.errors import InvalidConfig, InvalidManifest
 from sealer.manifests.secret_types import DOCKER_CFG, DOCKER_CONFIG_JSON
 from sealer.registries import (
+    DOCKER_HUB,
     ContainerConfig,
     Kept,
     Login,
     kept_text,
     read_kept,
     read_logins,
+    registry_of,
 )
 
 _AUTH = base64.b64encode(b"robot:made-up-password").decode()
@@ -44,6 +46,49 @@ def test_logins_are_sorted_by_registry_and_ports_and_paths_are_part_of_it() -> N
     data = _pull_secret(registry={"auth": _AUTH}, other={"auth": _AUTH})
     found = read_logins("Opaque", data)
     assert [login.registry for login in found] == ["other.example/team", "registry.example"]
+
+
+@pytest.mark.parametrize(
+    ("name", "registry"),
+    [
+        ("registry.example", "registry.example"),
+        ("https://registry.example", "registry.example"),
+        ("https://registry.example/v1/", "registry.example"),
+        ("http://registry.example:5000/v2/", "registry.example:5000"),
+        ("registry.example/", "registry.example"),
+        ("registry.example/team/app", "registry.example/team/app"),
+        ("docker.io", DOCKER_HUB),
+        ("index.docker.io/v1/", DOCKER_HUB),
+        ("https://registry-1.docker.io", DOCKER_HUB),
+        ("https://index.docker.io/v1/", DOCKER_HUB),
+        ("docker.io/shop", "docker.io/shop"),
+    ],
+)
+def test_names_of_one_registry_are_known_for_it(name: str, registry: str) -> None:
+    assert registry_of(name) == registry
+
+
+def test_the_hub_is_called_as_docker_calls_it_and_one_registry_has_one_login() -> None:
+    other = {"username": "other", "password": "made-up-other"}
+    auths = {"docker.io": other, DOCKER_HUB: {"auth": _AUTH}, "https://registry.example/": other}
+    found = read_logins(DOCKER_CONFIG_JSON, _pull_secret(**auths, registry={"auth": _AUTH}))
+    assert [(login.registry, login.username) for login in found] == [
+        (DOCKER_HUB, "robot"),
+        ("registry.example", "robot"),
+    ]
+    (found_by_another_name,) = read_logins(DOCKER_CONFIG_JSON, _pull_secret(**{"docker.io": other}))
+    assert found_by_another_name.registry == DOCKER_HUB
+
+
+def test_login_takes_the_place_of_those_by_other_names() -> None:
+    auths = {"https://registry.example/v1/": {"auth": _AUTH}, "docker.io": {"auth": _AUTH}}
+    config = ContainerConfig({"auths": auths})
+    assert config.alike("registry.example") == "https://registry.example/v1/"
+    assert config.alike(DOCKER_HUB) == "docker.io"
+    assert config.alike("other.example") == "other.example"
+    after = config.with_login(_LOGIN)
+    assert list(after.document["auths"]) == ["docker.io", "registry.example"]
+    assert after.alike("registry.example") == "registry.example"
 
 
 def test_identity_token_is_kept_as_one() -> None:

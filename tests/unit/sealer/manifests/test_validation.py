@@ -362,6 +362,8 @@ def test_an_access_rule_grants_known_verbs(verb: str) -> None:
         (replace(RULE, users=("system:anonymous",)), "users[0]"),
         (replace(RULE, users=("system:serviceaccount:shop:",)), "users[0]"),
         (replace(RULE, users=("system:serviceaccount:shop:a:b",)), "users[0]"),
+        (replace(RULE, users=("system:serviceaccount:shop:a..b",)), "users[0]"),
+        (replace(RULE, users=("system:serviceaccount:shop:a.-b",)), "users[0]"),
         (replace(RULE, users=(f"system:serviceaccount:{'n' * 64}:a",)), "users[0]"),
         (replace(RULE, teams=("system:serviceaccount:shop:a",)), "teams[0]"),
         (replace(RULE, teams=("shop", "system:authenticated")), "teams[1]"),
