@@ -70,7 +70,7 @@ def read_owner(namespace: str, text: str) -> NamespaceOwner:
         )
     try:
         document = json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         document = None
     owner = _owner(document)
     if owner is None:

@@ -46,6 +46,7 @@ def test_a_namespace_without_the_annotation_has_no_owner() -> None:
         '{"groups": [""]}',
         '{"groups": [1]}',
         '{"user": "ada", "team": "web"}',
+        "[" * 100_000,
     ],
 )
 def test_what_is_not_of_the_form_is_refused(text: str) -> None:
