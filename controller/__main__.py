@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import signal
 import sys
+import traceback
 from collections.abc import Callable
 from pathlib import Path
 from queue import Empty, SimpleQueue
@@ -290,9 +291,16 @@ def _embedded(
     operator = Embedded(
         source=source, target=target, keyring=keyring, settings=settings, voice=voice
     )
-    if not interval:
-        return 0 if operator.converge().all_well else 1
-    operator.watch(_signalled(interval))
+    try:
+        if not interval:
+            return 0 if operator.converge().all_well else 1
+        operator.watch(_signalled(interval))
+    except SealerError:
+        raise
+    except Exception as error:  # noqa: BLE001 - its text, and a traceback's, could be a value
+        frame = traceback.extract_tb(error.__traceback__)[-1]
+        place = f"{type(error).__name__} at {frame.filename}:{frame.lineno}"
+        raise SealerError(f"internal error ({place})", hint="please report it") from None
     return 0
 
 

@@ -129,6 +129,8 @@ class _Endpoints:
                 body = await request.read()
         except TimeoutError:
             return Reply(408, "the body did not arrive in time")
+        except (ConnectionError, web.RequestPayloadError):
+            return Reply(400, "the body did not arrive")  # nobody hears it, and no log needs it
         work = partial(answer, body, keys)
         try:
             return await asyncio.get_running_loop().run_in_executor(self.pool, work)

@@ -226,5 +226,5 @@ def record_patch(kept: KeptKey, record: KeyRecord, decided: Decided | None) -> M
 def _parsed(text: object) -> object:
     try:
         return json.loads(text) if isinstance(text, str) else None
-    except ValueError:
+    except (ValueError, RecursionError):
         return None

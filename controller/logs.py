@@ -10,9 +10,12 @@ from __future__ import annotations
 import json
 import logging
 import sys
+import threading
 import traceback
+from collections.abc import Callable
 from datetime import UTC, datetime
 from enum import StrEnum
+from typing import Any
 
 from sealer.wording import printable
 
@@ -20,7 +23,10 @@ _FIELDS = ("object", "reason", "keys")
 """Fields that a line may carry (`extra=`)."""
 AUDIT = "sealer.audit"
 """The logger of acts of people; its lines carry `audit`, a mapping of further fields."""
-_CHATTY = ("kopf", "aiohttp", "asyncio")
+_ASYNCIO = "asyncio"
+_CHATTY = ("kopf", "aiohttp", _ASYNCIO)
+
+logger = logging.getLogger(__name__)
 
 
 class LogFormat(StrEnum):
@@ -44,6 +50,22 @@ def start(form: LogFormat, level: str) -> None:
     logging.getLogger(AUDIT).setLevel(logging.INFO)
     for name in _CHATTY:
         logging.getLogger(name).setLevel(logging.WARNING)
+    _take_over_what_python_prints()
+
+
+def _take_over_what_python_prints() -> None:
+    """Of exceptions that nobody catches, which Python shows with their text."""
+
+    def log(where: str) -> Callable[..., None]:
+        def hook(*args: Any) -> None:  # noqa: ANN401 - three values, or one that has them
+            error = args[1] if len(args) > 1 else args[0].exc_value
+            logger.error("an error that nobody expected, %s", where, exc_info=error)
+
+        return hook
+
+    sys.excepthook = log("at the end")
+    threading.excepthook = log("in a thread")
+    sys.unraisablehook = log("while something was cleared away")
 
 
 class _Text(logging.Formatter):
@@ -54,7 +76,7 @@ class _Text(logging.Formatter):
             _time(record),
             record.levelname,
             f"{about}:" if about else f"{record.name}:",
-            printable(record.getMessage()),  # a name with a newline in it makes no second line
+            printable(_message(record)),  # a name with a newline in it makes no second line
             f"(key {', '.join(keys)})" if keys else "",
             _audited(record),
         ]
@@ -67,12 +89,18 @@ class _Json(logging.Formatter):
             "time": _time(record),
             "level": record.levelname.lower(),
             "logger": record.name,
-            "message": record.getMessage() + _exception(record),
+            "message": _message(record) + _exception(record),
         }
         line |= {name: getattr(record, name) for name in _FIELDS if getattr(record, name, None)}
         if audit := getattr(record, "audit", None):
             line |= {"audit": True, **audit}
         return json.dumps(line)
+
+
+def _message(record: logging.LogRecord) -> str:
+    text = record.getMessage()
+    # From the second line on it shows tasks, and with them the text of what they ended by.
+    return text.partition("\n")[0] if record.name == _ASYNCIO else text
 
 
 def _audited(record: logging.LogRecord) -> str:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import signal
 import sys
 from typing import Final
 
@@ -16,12 +17,13 @@ import aiohttp
 from aiohttp import web
 
 from controller.bitnami_answers import MAX_BODY_BYTES
-from controller.server import parse_address
+from controller.server import listening
 from sealer.errors import SealerError, UsageError
 
 _TO: Final = "SEALER_RELAY_TO"
 _LISTEN: Final = "SEALER_RELAY_LISTEN"
-_AT_A_TIME: Final = 16
+MAX_AT_A_TIME: Final = 16
+"""Requests with a body; who is slow to send one keeps no certificate back."""
 _TIMEOUT: Final = aiohttp.ClientTimeout(total=60, sock_connect=5)
 _GET: Final = ("/v1/cert.pem",)
 _POST: Final = ("/v1/verify", "/v1/rotate", "/v1/native")
@@ -39,7 +41,7 @@ class Relay:
             target: such as `http://sealed-secrets-controller.sealer-system:8080`.
         """
         self._target = target.rstrip("/")
-        self._places = asyncio.Semaphore(_AT_A_TIME)
+        self._places = asyncio.Semaphore(MAX_AT_A_TIME)
 
     def application(self) -> web.Application:
         """What serves it."""
@@ -48,18 +50,21 @@ class Relay:
         for path in _GET:
             app.router.add_get(path, self._pass_on)
         for path in _POST:
-            app.router.add_post(path, self._pass_on)
+            app.router.add_post(path, self._pass_on_in_turn)
         return app
 
-    async def _pass_on(self, request: web.Request) -> web.Response:
+    async def _pass_on_in_turn(self, request: web.Request) -> web.Response:
         if self._places.locked():
             return web.Response(status=429, text="busy\n", headers={"Retry-After": "1"})
         async with self._places:
-            try:
-                async with asyncio.timeout(_TIMEOUT.total):
-                    return await self._answer(request, await request.read())
-            except (aiohttp.ClientError, TimeoutError):
-                return web.Response(status=502, text="the controller does not answer\n")
+            return await self._pass_on(request)
+
+    async def _pass_on(self, request: web.Request) -> web.Response:
+        try:
+            async with asyncio.timeout(_TIMEOUT.total):
+                return await self._answer(request, await request.read())
+        except (aiohttp.ClientError, TimeoutError):
+            return web.Response(status=502, text="the controller does not answer\n")
 
     async def _answer(self, request: web.Request, body: bytes) -> web.Response:
         headers = {name: request.headers[name] for name in _ASKED if name in request.headers}
@@ -87,22 +92,18 @@ def main() -> None:
         target = os.environ.get(_TO, "")
         if not target.startswith("http://"):
             raise UsageError(f"{_TO} is no http:// address")
-        host, port = parse_address(os.environ.get(_LISTEN, ":8080"))
+        asyncio.run(_serve(Relay(target), os.environ.get(_LISTEN, ":8080")))
     except SealerError as error:
         sys.stderr.write(f"error: {error}\n")
         sys.exit(error.exit_code)
 
-    async def application() -> web.Application:
-        return Relay(target).application()
 
-    web.run_app(
-        application(),
-        host=host or None,
-        port=port,
-        print=None,
-        access_log=None,
-        auto_decompress=False,
-    )
+async def _serve(relay: Relay, address: str) -> None:
+    stopping = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stopping.set)
+    async with listening(relay.application(), address, auto_decompress=False):
+        await stopping.wait()
 
 
 if __name__ == "__main__":

@@ -260,7 +260,7 @@ def _whole_secret(sealed: BitnamiSealedSecret, raw: bytes) -> Secret:
     """The Secret that is the value; its name and namespace are the SealedSecret's."""
     try:
         document = json.loads(raw)
-    except ValueError:
+    except (ValueError, RecursionError):
         document = None
     if not isinstance(document, dict):
         raise InvalidManifest("the value is no Secret in JSON", key=DEPRECATED)

@@ -15,7 +15,7 @@ from datetime import datetime
 from sealer.crypto.encoding import encode_base64
 from sealer.errors import InvalidManifest, UsageError
 from sealer.manifests.times import format_time
-from sealer.manifests.validation import check_item_key
+from sealer.manifests.validation import check_item_key, is_item_key
 
 DOCKER_SERVER = "https://index.docker.io/v1/"
 """kubectl's default: Docker Hub."""
@@ -33,11 +33,16 @@ def split_literal(text: str) -> tuple[str, bytes]:
     """`KEY=VALUE`; all after the first `=` is the value, quotes included.
 
     Raises:
-        UsageError: there is no `=`, or nothing before it.
+        UsageError: there is no `=`, or no item key before it; what is there may be half a value.
     """
     key, equals, value = text.partition("=")
     if not key or not equals:
         raise UsageError("a literal is KEY=VALUE")
+    if not is_item_key(key):
+        raise UsageError(
+            "a literal is KEY=VALUE, and what stands before = is no item key",
+            hint="an item key has characters of a-z, A-Z, 0-9, '-', '_' and '.'",
+        )
     return key, value.encode(errors="surrogateescape")
 
 
@@ -96,11 +101,11 @@ def _variable(line: str, where: str, environment: Mapping[str, str]) -> tuple[st
     if equals:
         return key, value.encode()
     if key not in environment:
+        # It may be a line of a value that was meant to go on.
         raise InvalidManifest(
-            "has no value here, and none in the environment",
+            "a name without a value, which the environment does not have either",
             file=where,
-            key=key,
-            hint=f"write {key}= if it is meant to be empty",
+            hint="a value is one line; write KEY= if it is meant to be empty",
         )
     return key, environment[key].encode(errors="surrogateescape")
 

@@ -22,6 +22,7 @@ _LINE = re.compile(
     r"(?P<value>\S+)\s*$",
     re.MULTILINE,
 )
+_ORDINAL = re.compile(r"[0-9]{1,9}")
 _FETCH = "get the current one with `sealer keys fetch`"
 
 
@@ -118,7 +119,7 @@ def _pinned(key: SealingKey, comments: str) -> PinnedKey:
             hint="comment and key belong to two files; fetch the key anew",
         )
     ordinal = says.get("ordinal")
-    if ordinal is not None and not (ordinal.isascii() and ordinal.isdecimal()):
+    if ordinal is not None and not _ORDINAL.fullmatch(ordinal):
         raise InvalidKey("`# ordinal:` is not a whole number")
     state = says.get("state")
     if state is not None and state not in list(KeyState):

@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -31,6 +32,7 @@ from sealer.wording import count, printable
 
 Row = Sequence[str]
 _Item = TypeVar("_Item")
+_SUPERFLUOUS = re.compile(r"^(Got unexpected extra arguments?) \(.*\)$")
 _PATIENCE_SECONDS = 1.0
 _BLINK_SECONDS = 0.1
 _LOOK_SECONDS = 0.5
@@ -195,6 +197,7 @@ def show_usage_error(error: click.ClickException) -> None:
         click.echo(error.format_message(), err=True)
         return
     text = " ".join(error.format_message().split()).rstrip(".")
+    text = _SUPERFLUOUS.sub(r"\1", text)  # half of a value with a blank in it, for example
     context = getattr(error, "ctx", None)
     hint = f"see `{context.command_path} --help`" if context else ""
     show_error(SealerError(text[:1].lower() + text[1:], hint=hint))

@@ -8,6 +8,7 @@ our own templates can say the same, a template is translated into them.
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager

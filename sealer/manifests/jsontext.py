@@ -23,7 +23,7 @@ from sealer.manifests.nodes import (
     Sequence,
     too_deep,
 )
-from sealer.manifests.scalars import Plain
+from sealer.manifests.scalars import MAX_DIGITS, Plain
 
 _SPACE: Final = re.compile(r"[ \t\r\n]*")
 _NUMBER: Final = re.compile(r"-?(?:0|[1-9][0-9]*)(?P<real>(?:\.[0-9]+)?(?:[eE][-+]?[0-9]+)?)")
@@ -141,7 +141,8 @@ class _Reader:
 
 def _number(match: re.Match[str]) -> Plain:
     # As in YAML: an integer where 64 bits hold it, else a float, which must be finite.
-    if not match["real"] and -(2**63) <= (value := int(match[0])) < 2**64:
+    is_integer = not match["real"] and len(match[0].lstrip("-")) <= MAX_DIGITS
+    if is_integer and -(2**63) <= (value := int(match[0])) < 2**64:
         return value
     real = float(match[0])
     if math.isinf(real):

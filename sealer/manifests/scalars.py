@@ -44,6 +44,8 @@ _DOT_FLOAT: Final = re.compile(r"\.[0-9]+(?:_[0-9]+)*(?:[eE][-+]?[0-9]+(?:_[0-9]
 # Go reads integers of these 64-bit ranges; what is larger becomes a float.
 _SMALLEST: Final = -(2**63)
 _LARGEST: Final = 2**64 - 1
+MAX_DIGITS: Final = 20
+"""Decimal digits of the largest integer. More are not read: of thousands Python makes an error."""
 _KINDS: Final = {
     type(None): "!!null",
     bool: "!!bool",
@@ -128,6 +130,8 @@ def _integer(digits: str) -> int | None:
     if not match:
         return None
     kind = match.lastgroup or "dec"
+    if kind == "dec" and len(match[kind]) > MAX_DIGITS:
+        return None
     # A lone 0 is octal with no digits left.
     value = int(match[kind] or "0", _BASES[kind])
     if match["sign"] == "-":

@@ -102,6 +102,12 @@ def check_namespace(namespace: str, *, field: str = "metadata.namespace") -> Non
         )
 
 
+def is_item_key(key: str) -> bool:
+    """Whether an item may have this key; see `check_item_key`, which says more."""
+    known = len(key) <= MAX_NAME and _ITEM_KEY.fullmatch(key) is not None
+    return known and key != "." and not key.startswith("..")
+
+
 def check_item_key(key: str) -> None:
     """Check an item key: it becomes a file name in every pod that mounts the Secret.
 

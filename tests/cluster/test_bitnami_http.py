@@ -15,6 +15,7 @@ import aiohttp
 import pytest
 from aiohttp import web
 
+from controller import relay as relaying
 from controller.bitnami_answers import MAX_BODY_BYTES, Keys
 from controller.bitnami_endpoints import MAX_AT_A_TIME, serving
 from controller.relay import Relay
@@ -120,37 +121,34 @@ def test_a_flood_of_certificates_is_limited_too() -> None:
 def test_who_is_slow_to_send_a_body_does_not_keep_the_controller_from_ending() -> None:
     async def run() -> None:
         port = free_port()
-        clock = asyncio.get_running_loop().time
-        async with serving(f"127.0.0.1:{port}", rate=1000, keys=lambda: KEYS, now=lambda: NOW):
-            _, writer = await asyncio.open_connection("127.0.0.1", port)
-            writer.write(b"POST /v1/verify HTTP/1.1\r\nHost: a\r\nContent-Length: 100\r\n\r\n{")
-            await writer.drain()
-            async with aiohttp.ClientSession() as session:  # by then the other is being read
-                await _Client(session, f"http://127.0.0.1:{port}").get("/healthz")
-            began = clock()
-        assert clock() - began < GRACE_SECONDS
-        writer.close()
+        async with (
+            asyncio.timeout(GRACE_SECONDS),
+            aiohttp.ClientSession() as session,
+            serving(f"127.0.0.1:{port}", rate=1000, keys=lambda: KEYS, now=lambda: NOW),
+        ):
+            client = _Client(session, f"http://127.0.0.1:{port}")
+            slow = await _slow(client)
+            await client.get("/healthz")  # by then the other is being read
+        slow.close()
 
     asyncio.run(run())
 
 
-def test_who_is_slow_to_send_a_body_holds_few_places_and_no_certificate() -> None:
+def test_who_is_slow_to_send_a_body_holds_few_places_and_no_certificate(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
     async def work(client: _Client) -> None:
-        host, port = client.url.removeprefix("http://").split(":")
-        request = b"POST /v1/verify HTTP/1.1\r\nHost: a\r\nContent-Length: 100\r\n\r\n{"
-        slow = [await asyncio.open_connection(host, int(port)) for _ in range(MAX_AT_A_TIME)]
-        for _, writer in slow:
-            writer.write(request)
-            await writer.drain()
+        slow = [await _slow(client) for _ in range(MAX_AT_A_TIME)]
         busy = await _until(client, lambda status: status == 429)
         assert busy.headers["Retry-After"] == "1"
         assert (await client.get("/v1/cert.pem"))[0] == 200
-        for _, writer in slow:
+        for writer in slow:
             writer.close()
             await writer.wait_closed()
         await _until(client, lambda status: status != 429)
 
     _served(work)
+    assert not [each.getMessage() for each in caplog.records if each.levelname == "ERROR"]
 
 
 async def _until(client: _Client, wanted: Callable[[int], bool]) -> aiohttp.ClientResponse:
@@ -159,6 +157,28 @@ async def _until(client: _Client, wanted: Callable[[int], bool]) -> aiohttp.Clie
             answer = await client.post("/v1/verify")
             if wanted(answer.status):
                 return answer
+
+
+def test_who_is_slow_to_send_a_body_keeps_no_certificate_from_being_passed_on() -> None:
+    async def check(relay: _Client) -> None:
+        slow = [await _slow(relay) for _ in range(relaying.MAX_AT_A_TIME)]
+        await _until(relay, lambda status: status == 429)
+        assert (await relay.get("/v1/cert.pem"))[0] == 200
+        for writer in slow:
+            writer.close()
+
+    async def work(client: _Client) -> None:
+        await asyncio.to_thread(_relayed, check, client.url)
+
+    _served(work)
+
+
+async def _slow(client: _Client) -> asyncio.StreamWriter:
+    host, port = client.url.removeprefix("http://").split(":")
+    _, writer = await asyncio.open_connection(host, int(port))
+    writer.write(b"POST /v1/verify HTTP/1.1\r\nHost: a\r\nContent-Length: 100\r\n\r\n{")
+    await writer.drain()
+    return writer
 
 
 def test_before_the_keys_are_loaded_nothing_is_said_not_to_open() -> None:

@@ -363,8 +363,9 @@ def test_removal_that_fails_is_remembered_and_tried_again(host: Host) -> None:
         "apiVersion: sealer.dev/v1alpha1\nkind: SealedSecret\nmetadata: {name: x}\n",
         "apiVersion: sealer.dev/v1alpha1\nkind: SealedSecret\nmetadata: 7\n",
         "apiVersion: sealer.dev/v9\nkind: SealedSecret\nmetadata: {name: x, namespace: shop}\n",
+        f"apiVersion: sealer.dev/v1alpha1\nkind: SealedSecret\nmetadata: {'9' * 5000}\n",
     ],
-    ids=["broken", "not UTF-8", "no namespace", "no metadata", "newer"],
+    ids=["broken", "not UTF-8", "no namespace", "no metadata", "newer", "endless number"],
 )
 def test_file_that_cannot_be_read_is_told_and_the_others_are_opened(
     host: Host, bad: str | bytes

@@ -60,7 +60,7 @@ def test_decision_is_kept_with_the_key(decided: Decided | None) -> None:
     assert (after.key.record, after.decided) == (record, decided)
 
 
-@pytest.mark.parametrize("text", ["{", "[]", '"Active"', "{}", '{"state": "Pending"}'])
+@pytest.mark.parametrize("text", ["{", "[]", '"Active"', "{}", '{"state": "Pending"}', "[" * 9999])
 def test_malformed_decision_is_none(text: str) -> None:
     secret = _secret()
     secret["metadata"]["annotations"]["sealer.dev/decision"] = text

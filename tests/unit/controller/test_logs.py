@@ -1,7 +1,11 @@
 from __future__ import annotations
 
+import asyncio
+import gc
 import json
 import logging
+import sys
+import threading
 from collections.abc import Iterator
 
 import pytest
@@ -20,7 +24,9 @@ def restored() -> Iterator[None]:
     """Leave logging as it was."""
     root, levels = logging.getLogger(), {name: logging.getLogger(name).level for name in _NAMES}
     handlers = root.handlers[:]
+    hooks = sys.excepthook, threading.excepthook, sys.unraisablehook
     yield
+    sys.excepthook, threading.excepthook, sys.unraisablehook = hooks
     root.handlers[:] = handlers
     for name, level in levels.items():
         logging.getLogger(name).setLevel(level)
@@ -98,3 +104,48 @@ def test_text_line_is_one_line_whatever_it_names(capsys: Capsys) -> None:
     logging.getLogger("controller.x").info("left out: %s", "kim\n2026 INFO forged: \x1b[2J")
     (line,) = capsys.readouterr().err.splitlines()
     assert line.endswith("left out: kim\\n2026 INFO forged: \\x1b[2J")
+
+
+@pytest.mark.parametrize("form", list(LogFormat))
+def test_what_python_would_print_of_an_exception_is_shown_without_its_text(
+    capsys: Capsys, form: LogFormat
+) -> None:
+    class Leaver:
+        def __del__(self) -> None:
+            raise ValueError("made-up-value")
+
+    def fail() -> None:
+        raise KeyError("made-up-value")
+
+    logs.start(form, "info")
+    thread = threading.Thread(target=fail)
+    thread.start()
+    thread.join()
+    leaver = Leaver()
+    del leaver
+    try:
+        fail()
+    except KeyError as error:
+        sys.excepthook(KeyError, error, error.__traceback__)
+    shown = capsys.readouterr().err
+    assert "made-up-value" not in shown
+    kinds = ("KeyError", "ValueError", "KeyError")
+    for kind, line in zip(kinds, shown.splitlines(), strict=True):
+        assert f"[{kind} at {__file__}:" in line
+
+
+def test_a_task_that_nobody_waited_for_is_shown_without_what_it_ended_by(capsys: Capsys) -> None:
+    async def fail() -> None:
+        raise ValueError("made-up-value")
+
+    async def run() -> None:
+        task = asyncio.create_task(fail())
+        await asyncio.sleep(0)
+        del task
+        gc.collect()
+
+    logs.start(LogFormat.TEXT, "info")
+    asyncio.run(run())
+    shown = capsys.readouterr().err
+    assert f"never retrieved [ValueError at {__file__}:" in shown
+    assert "made-up-value" not in shown

@@ -209,7 +209,8 @@ def test_the_deprecated_form_is_the_whole_secret_under_the_objects_name() -> Non
 
 
 @pytest.mark.parametrize(
-    "document", [b"made-up", [], b"\xff", {"kind": "made-up"}, {"metadata": 1}]
+    "document",
+    [b"made-up", [], b"\xff", b"[" * 100_000, {"kind": "made-up"}, {"metadata": 1}],
 )
 def test_a_value_that_is_no_secret_is_not_shown(document: object) -> None:
     with pytest.raises(InvalidManifest) as caught:

@@ -20,11 +20,14 @@ def test_a_literal_is_split_at_the_first_equals_sign() -> None:
     assert creation.split_literal("key='quoted'") == ("key", b"'quoted'")
 
 
-@pytest.mark.parametrize("text", [_VALUE, f"={_VALUE}"])
+_NO_KEYS = (f"{_VALUE}/=", ".=x", f"..{_VALUE}=x", f"{_VALUE:x<254}=")
+
+
+@pytest.mark.parametrize("text", [_VALUE, f"={_VALUE}", *_NO_KEYS])
 def test_a_literal_that_is_none_is_not_repeated(text: str) -> None:
-    with pytest.raises(UsageError) as caught:
+    with pytest.raises(UsageError, match="a literal is KEY=VALUE") as caught:
         creation.split_literal(text)
-    assert _VALUE not in str(caught.value)
+    assert _VALUE not in str(caught.value) + caught.value.hint
 
 
 @pytest.mark.parametrize(
@@ -71,7 +74,7 @@ def test_the_last_line_needs_no_line_break() -> None:
         (b"1A=1", "no digit first"),
         (b"=1", "letters"),
         (b"..A=1", "letters"),
-        (b"A", "write A= if it is meant to be empty"),
+        (b"A", "write KEY= if it is meant to be empty"),
     ],
 )
 def test_a_line_that_is_none_is_refused_with_its_number(line: bytes, hint: str) -> None:

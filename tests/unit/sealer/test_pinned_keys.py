@@ -78,6 +78,7 @@ def test_only_an_active_key_is_sealed_to(state: KeyState) -> None:
         (f"# sealer public key {_OTHER.id}", "names another key"),
         ("# state: Resting", "`# state:` is not one of Pending, Active, Retired, Revoked"),
         ("# ordinal: four", "`# ordinal:` is not a whole number"),
+        (f"# ordinal: {'9' * 5000}", "`# ordinal:` is not a whole number"),
         ("# not after: tomorrow", "`# not after:` is not a time of the form"),
     ],
 )

@@ -63,6 +63,9 @@ NUMBERS: dict[str, int | float] = {
     "+0": 0,
     "00": 0,
     "0_": 0,
+    "0" * 5000 + "7": 7,
+    "0x" + "0" * 5000 + "f": 15,
+    "1" + "0" * 300: 1e300,
 }
 KEYS: dict[str, str] = {
     "y": "true",
@@ -125,6 +128,14 @@ def test_words_for_null(text: str) -> None:
 @pytest.mark.parametrize("text", TEXT.split())
 def test_what_only_looks_like_something_else_stays_text(text: str) -> None:
     assert resolve(text) == text
+
+
+@pytest.mark.parametrize("sign", ["", "-", "+"])
+def test_a_number_of_thousands_of_digits_is_text_as_in_go(sign: str) -> None:
+    text = sign + "9" * 5000
+    assert resolve(text) == text
+    with pytest.raises(InvalidManifest, match="not of the type"):
+        resolve_tagged(text, "!!int")
 
 
 @pytest.mark.parametrize(("text", "number"), NUMBERS.items())
