@@ -11,7 +11,7 @@ from controller.metrics import CONTENT_TYPE
 from sealer.errors import UsageError
 
 _PARTING_SECONDS = 3.0
-"""For answers that are under way at the end: of the 30 s that a pod has, the rest needs some too."""
+"""For answers that are under way at the end: a pod has 30 s, and other things to do in them."""
 
 Troubles = Callable[[], list[str]]
 """Says what is the matter, a line each; nothing if all is well."""
