@@ -26,6 +26,7 @@ USAGES = ("authentication", "signing")
 _VARIABLE = re.compile(r"[-._a-zA-Z][-._a-zA-Z0-9]*")
 _GROUP = re.compile(r"system:bootstrappers:[a-z0-9:-]{0,255}[a-z0-9]")
 _TOKEN = re.compile(r"(?P<id>[a-z0-9]{6})\.(?P<secret>[a-z0-9]{16})")
+_PUBLIC_SSH_KEY = re.compile(rb"(?:sk-)?(?:ssh|ecdsa)-[a-z0-9@.-]+ AAAA")
 _ESCAPED_BY_GO = re.compile("[<>&\u2028\u2029]")
 
 
@@ -133,6 +134,19 @@ def docker_config(*, server: str, username: str, password: str, email: str = "")
     stated = {name: text for name, text in entry.items() if text}
     text = json.dumps({"auths": {server: stated}}, ensure_ascii=False, separators=(",", ":"))
     return _ESCAPED_BY_GO.sub(lambda match: f"\\u{ord(match[0]):04x}", text).encode()
+
+
+def check_private(key: bytes) -> None:
+    """Find out whether somebody has taken the public half of an SSH key for the private one.
+
+    Raises:
+        UsageError: they have.
+    """
+    if _PUBLIC_SSH_KEY.match(key):
+        raise UsageError(
+            "this is a public key; the private one is to be sealed",
+            hint="ssh-keygen writes it beside, without .pub",
+        )
 
 
 def check_groups(groups: Iterable[str]) -> None:

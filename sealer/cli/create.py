@@ -248,7 +248,9 @@ def _ssh_auth(arguments: SshAuth, terminal: Terminal) -> None:
     """An SSH private key."""
 
     def read(_: str) -> Mapping[str, bytes]:
-        return {"ssh-privatekey": read_bytes(arguments.key)}
+        key = read_bytes(arguments.key)
+        creation.check_private(key)
+        return {"ssh-privatekey": key}
 
     create(arguments, read, type_=secret_types.SSH_AUTH, terminal=terminal)
 

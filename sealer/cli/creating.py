@@ -5,6 +5,7 @@ Whatever can be refused is refused before a value is asked for.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -132,7 +133,7 @@ def create(arguments: Arguments, read: Read, *, type_: str, terminal: Terminal) 
         AlreadyExists: the file is there, and `--force` is not given.
         SealerError: as `sealing.seal`.
     """
-    path = None if arguments.destination is None else Path(arguments.destination)
+    path = None if arguments.destination is None else _file(arguments.destination, arguments.name)
     planned = _planned(arguments, path)
     now = datetime.now(UTC)
     to = recipients_for(
@@ -190,6 +191,15 @@ def secret_text(
         return raw.decode()
     except UnicodeDecodeError:
         raise UsageError(f"what {flag} gives is no UTF-8 text") from None
+
+
+def _file(destination: str, name: str) -> Path:
+    path = Path(destination)
+    if path.is_dir() or destination.endswith(("/", os.sep)):
+        raise UsageError(
+            "is a directory", file=destination or ".", hint=f"-w {path / f'{name}.yaml'}"
+        )
+    return path
 
 
 def _planned(arguments: Arguments, path: Path | None) -> PlannedCommit | None:

@@ -145,3 +145,13 @@ def test_a_bootstrap_token_is_for_groups_of_its_own_only() -> None:
     creation.check_groups(["system:bootstrappers:a", "system:bootstrappers:b-1:c"])
     with pytest.raises(UsageError, match="'admins' is not of the form system:bootstrappers:NAME"):
         creation.check_groups(["system:bootstrappers:a", "admins"])
+
+
+@pytest.mark.parametrize(
+    "kind",
+    ["ssh-ed25519", "ssh-rsa", "ecdsa-sha2-nistp256", "sk-ssh-ed25519@openssh.com", "ssh-dss"],
+)
+def test_the_public_half_of_an_ssh_key_is_not_taken_for_the_private_one(kind: str) -> None:
+    with pytest.raises(UsageError, match="this is a public key"):
+        creation.check_private(f"{kind} AAAAC3NzaC1 ann@laptop\n".encode())
+    creation.check_private(b"-----BEGIN OPENSSH PRIVATE KEY-----\n")
