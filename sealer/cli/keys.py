@@ -54,6 +54,7 @@ A key leaked:
 The keys are lost, or the whole cluster:
   sealer keys restore backup.age                          all keys or none; may be run again
   sealer keys restore backup.age --replace-unused         if it says that a new cluster has a key
+  sealer reseal --private-key recovery.pem                no backup, but a recovery key and Git
   sealer keys list                                        they are back; what they sealed opens
 
 Is the backup any good? Nothing is changed by asking:

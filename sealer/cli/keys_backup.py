@@ -131,9 +131,11 @@ def backup(arguments: Arguments, terminal: Terminal) -> None:
     name = arguments.name or _name(arguments, place)
     saved = () if isinstance(place, KeyringDirectory) else _theirs(arguments, place.api, terminal)
     _write(arguments, _Content.of(Backup(name=name, made_at=now, keyring=keyring), saved), terminal)
-    _note(place, keyring, now)
-    if not isinstance(place, KeyringDirectory):
-        announce(place, keyring.keys, Deed.BACKUP, terminal, how=f"backup of {name}")
+    try:
+        _note(place, keyring, now)
+    finally:  # it is a backup, noted or not
+        if not isinstance(place, KeyringDirectory):
+            announce(place, keyring.keys, Deed.BACKUP, terminal, how=f"backup of {name}")
     ids = sorted(key.id for key in keyring.keys)
     terminal.note(f"backed up {count(len(ids), 'key')} of {name}: {_ids(ids)}")
     if saved:

@@ -13,6 +13,7 @@ import pytest
 from tests.cluster.harness.audit import AuditLog, Request
 from tests.cluster.harness.processes import eventually
 from tests.cluster.installing import ROOT
+from tests.cluster.key_months import audited
 from tests.cluster.running import GROUP, SECRETS
 from tests.cluster.typing_laptop import OwnCluster, own_cluster
 
@@ -80,6 +81,11 @@ def test_who_did_what_to_which_key_is_there_and_no_body_is(
         ("admin", "patch", "sealedsecrets", "db"),
         (CONTROLLER, "create", "secrets", "unsealing-key-1"),
     } <= shapes
+    own = [("Backup", "admin", "Done"), ("Revoke", "alice", "Done")]
+    eventually(
+        lambda: sorted(audited(cluster.controller, key_id)) == own,
+        what="the controller's own lines",
+    )
     (told,) = (r for r in requests if r.user == "admin" and r.resource == "events")
     assert told.name.startswith(f"{key_id}.backedup.")
     refused = [r for r in requests if r.user == "frank" and r.resource == "secrets"]

@@ -10,6 +10,7 @@ import pytest
 from sealer.crypto.keys import SealingKey, UnsealingKey
 from sealer.manifests.documents import dump
 from tests.cluster.harness.processes import eventually
+from tests.cluster.key_months import audited
 from tests.cluster.running import GROUP, SECRETS, key_secret, sealing_key
 from tests.cluster.typing_laptop import Laptop, OwnCluster, own_cluster
 
@@ -79,6 +80,12 @@ def _backup(cluster: OwnCluster, directory: Path, phrase: Path) -> Laptop:
 def _secrets(api: ApiServer) -> dict[str, Object]:
     items = api.request("GET", SECRETS).body["items"]
     return {item["metadata"]["name"]: item for item in items}
+
+
+def _told(cluster: OwnCluster, key_id: str, action: str) -> None:
+    """Wait for the controller's one audit line about a key."""
+    acts = eventually(lambda: audited(cluster.controller, key_id), what=f"the line of a {action}")
+    assert acts == [(action, "admin", "Done")]
 
 
 def _everything(api: ApiServer) -> dict[str, Object]:
@@ -161,6 +168,10 @@ def test_lost_cluster_is_restored_from_the_file_alone(
     assert shop.values("db-1") == {"password": b"made-up-611"}
     assert shop.values("db-3") == {"password": b"made-up-613"}
     assert len(_secrets(emptied.api)) == 3
+    for key in KEYS:  # told by a controller that did not run at the time
+        _told(emptied, key.id, "Restore")
+        public = emptied.api.request("GET", f"{GROUP}/sealingkeys/{key.id}").body
+        assert public["status"]["restored"]["by"] == "admin"
 
 
 def test_key_that_a_new_controller_has_made_gives_way_if_nothing_is_sealed_to_it(
@@ -346,11 +357,13 @@ def test_backup_that_cannot_be_noted_is_written_and_said_to_be(
     lost: OwnCluster, tmp_path: Path, phrase: Path
 ) -> None:
     rule = {"apiGroups": [""], "resources": ["secrets"], "verbs": ["list"]}
-    lost.grant("erin", rule, namespace="sealer-system")
+    telling = {"apiGroups": ["events.k8s.io"], "resources": ["events"], "verbs": ["create"]}
+    lost.grant("erin", rule, telling, namespace="sealer-system")
     erin = lost.laptop(tmp_path, user="erin")
     written = ("-w", "backup.age", "--passphrase-file", phrase)
     said = erin.sealer("keys", "backup", *written, code=5).err
     assert "the backup is written and whole, only that could not be noted: you may not" in said
+    assert any(event["note"].startswith("erin ") for event in _events(lost.api, "BackedUp"))
     verify = ("keys", "verify-backup", "backup.age", "--passphrase-file", phrase)
     assert "3 objects opened" in lost.laptop(tmp_path).sealer(*verify).err
 
