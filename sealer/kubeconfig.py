@@ -5,8 +5,11 @@ A kubeconfig holds keys: what is wrong with one is said without its text.
 
 from __future__ import annotations
 
+import logging
 import os
 import shlex
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,6 +19,7 @@ from yaml import YAMLError
 
 from sealer.errors import ClusterError, UsageError
 
+_DEFAULT = "~/.kube/config"
 _TRIES_MORE = 1
 """Where there is no answer; the library's own three have one wait for minutes."""
 
@@ -65,25 +69,61 @@ def client_of(connection: Connection) -> client.ApiClient:
     place = _place(connection.kubeconfig)
     settings = _settings()
     try:
-        config.load_kube_config(  # type: ignore[no-untyped-call]  # same
-            config_file=place,
-            context=connection.context or None,
-            client_configuration=settings,
-            persist_config=False,
-        )
+        with _complaints() as complaints:
+            config.load_kube_config(  # type: ignore[no-untyped-call]  # same
+                config_file=place,
+                context=connection.context or None,
+                client_configuration=settings,
+                persist_config=False,
+            )
     except ConfigException as error:
         if connection.context and "context" in str(error).lower():
             raise UsageError(
                 f"there is no context {connection.context} in the kubeconfig",
                 hint="`kubectl config get-contexts` lists them",
             ) from None
+        if _names_a_context(place):
+            raise _unusable(place, "lacks something, or names a file that is not there") from None
         if connection.kubeconfig is not None:  # that one is meant, and not the cluster around us
             raise _unusable(place, "names no cluster, or is not there") from None
         return _in_cluster()
     except (OSError, ValueError, TypeError, KeyError, YAMLError):
         # Its text is not repeated: a kubeconfig holds keys.
         raise _unusable(place, "cannot be read") from None
+    if complaints.heard:
+        raise ClusterError(
+            f"the program that logs you in for kubeconfig {place or _DEFAULT} failed",
+            hint=f"`{connection.kubectl} version` shows what it says",
+        )
     return client.ApiClient(settings)
+
+
+class _Complaints(logging.Handler):
+    """Hears what the library logs instead of raising it: that there will be no credentials."""
+
+    heard = False
+
+    def emit(self, record: logging.LogRecord) -> None:
+        del record  # it may repeat what the program printed
+        self.heard = True
+
+
+@contextmanager
+def _complaints() -> Iterator[_Complaints]:
+    log, handler = logging.getLogger(), _Complaints(logging.ERROR)
+    log.addHandler(handler)
+    try:
+        yield handler
+    finally:
+        log.removeHandler(handler)
+
+
+def _names_a_context(place: str | None) -> bool:
+    try:
+        config.list_kube_config_contexts(place)  # type: ignore[no-untyped-call]
+    except ConfigException:
+        return False
+    return True
 
 
 def _settings() -> client.Configuration:
@@ -108,6 +148,6 @@ def _in_cluster() -> client.ApiClient:
 
 def _unusable(kubeconfig: str | None, why: str) -> ClusterError:
     return ClusterError(
-        f"kubeconfig {kubeconfig or '~/.kube/config'} {why}",
+        f"kubeconfig {kubeconfig or _DEFAULT} {why}",
         hint="`kubectl config view` shows what kubectl makes of it",
     )

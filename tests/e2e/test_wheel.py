@@ -99,6 +99,8 @@ def test_source_distribution_gives_the_same_wheel(wheel: Path, tmp_path: Path) -
     (source,) = tmp_path.glob("*.tar.gz")
     with tarfile.open(source) as archive:
         inside = {name.split("/")[1] for name in archive.getnames() if "/" in name}
+    linked = {"CONTRIBUTING.md", "SECURITY.md", "CHANGELOG.md", "Containerfile"}
+    assert linked <= inside
     assert {"LICENSE", "README.md", "controller", "docs", "examples", "sealer", "tests"} <= inside
     assert _contents(build_wheel(source, tmp_path)) == _contents(wheel)
 
