@@ -30,6 +30,7 @@ METADATA: Final = "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1"
 """Asks for an object without its content."""
 METADATA_LIST: Final = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"
 _TIMEOUT: Final = aiohttp.ClientTimeout(total=30, sock_connect=10)
+_AGAIN: Final = "it is tried again by itself"
 
 Object = Mapping[str, Any]
 
@@ -109,9 +110,12 @@ class ApiServer:
                 headers=headers,
                 timeout=_TIMEOUT,
             ) as response:
-                return Answer(response.status, _parse(await response.read()))
+                answer = Answer(response.status, _parse(await response.read()))
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
             raise _unreachable(error) from None
+        if answer.ok and not answer.body:
+            raise _foreign()
+        return answer
 
     @asynccontextmanager
     async def stream(
@@ -156,22 +160,35 @@ async def _lines(content: aiohttp.StreamReader) -> AsyncIterator[Object]:
             parts.append(line)
             text, parts = b"".join(parts), []
             if text:
-                yield json.loads(text)
+                yield _event(text)
         parts.append(rest)
 
 
-def _parse(text: bytes) -> Any:  # noqa: ANN401 - JSON can be anything
+def _event(text: bytes) -> Object:
+    event = _parse(text)
+    if not (isinstance(event.get("type"), str) and isinstance(event.get("object"), dict)):
+        raise _foreign()
+    return event
+
+
+def _parse(text: bytes) -> Object:
+    """An object; an empty one for whatever is none."""
     try:
-        return json.loads(text)
-    except ValueError:
-        return {}
+        found = json.loads(text)
+    except (ValueError, RecursionError):
+        found = None
+    return found if isinstance(found, dict) else {}
+
+
+def _foreign() -> ClusterError:
+    return ClusterError(
+        "what answers in the API server's place is something else, or broken", hint=_AGAIN
+    )
 
 
 def _unreachable(error: Exception) -> ClusterError:
     why = "no answer in time" if isinstance(error, TimeoutError) else type(error).__name__
-    return ClusterError(
-        f"the API server cannot be reached ({why})", hint="it is tried again by itself"
-    )
+    return ClusterError(f"the API server cannot be reached ({why})", hint=_AGAIN)
 
 
 def _hint(status: int) -> str:

@@ -1,8 +1,8 @@
 """The way to the API server: a pod's service account, or a kubeconfig outside of a cluster.
 
 Of a kubeconfig only what a robot uses is understood: client certificates and tokens. Programs that
-log people in are refused, and so is a server whose certificate nobody checks. Tokens in files are
-read again every minute, because Kubernetes replaces them.
+log people in are refused, and so is a server whose certificate nobody checks. Tokens in files and a
+pod's certificate authorities are read again every minute, because Kubernetes replaces them.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import ssl
 import tempfile
 import time
 from collections.abc import Iterable, Mapping
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -50,18 +50,54 @@ class Bearer:
         return {"Authorization": f"Bearer {self._text}"} if self._text else {}
 
 
+class Authorities:
+    """Certificate authorities in a file that changes; whoever comes in is trusted as well."""
+
+    def __init__(self, file: Path, tls: ssl.SSLContext) -> None:
+        """Trust those that are there now.
+
+        Args:
+            file: PEM.
+            tls: what is to trust them.
+
+        Raises:
+            ClusterError: the file cannot be read, or used.
+        """
+        self._file, self._tls = file, tls
+        self._text = ""
+        self._load(_read(file))
+
+    def renew(self) -> None:
+        """Look at the file again, if that was a minute ago; what it cannot give is as it was."""
+        if time.monotonic() - self._read_at > _TOKEN_SECONDS:
+            with suppress(ClusterError):
+                self._load(_read(self._file))
+
+    def _load(self, text: str) -> None:
+        self._read_at = time.monotonic()
+        if text == self._text:
+            return
+        try:
+            self._tls.load_verify_locations(cadata=text)
+        except (ssl.SSLError, ValueError):
+            raise _unusable() from None
+        self._text = text
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Connection:
     """Where the API server is and how to be known there.
 
     Attributes:
         server: URL without a slash at its end.
+        authorities: whose certificate the server may have, where that changes.
         namespace: the pod's own; empty outside of one.
     """
 
     server: str
     tls: ssl.SSLContext = field(repr=False)
     bearer: Bearer = field(repr=False)
+    authorities: Authorities | None = field(default=None, repr=False)
     namespace: str = ""
 
     def session(self, *, traces: Iterable[aiohttp.TraceConfig] = ()) -> aiohttp.ClientSession:
@@ -70,6 +106,8 @@ class Connection:
         async def authenticate(
             request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType
         ) -> aiohttp.ClientResponse:
+            if self.authorities is not None:
+                self.authorities.renew()
             request.headers.update(self.bearer.header())
             return await handler(request)
 
@@ -110,9 +148,11 @@ def in_pod(environment: Mapping[str, str]) -> Connection | None:
     if not host or not (_POD / "token").exists():
         return None
     address = f"[{host}]" if ":" in host else host
+    tls = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)  # which trusts nobody so far
     return Connection(
         server=f"https://{address}:{port or 443}",
-        tls=_tls(_read(_POD / "ca.crt")),
+        tls=tls,
+        authorities=Authorities(_POD / "ca.crt", tls),
         bearer=Bearer(file=_POD / "token"),
         namespace=_read(_POD / "namespace").strip(),
     )
@@ -199,8 +239,12 @@ def _tls(authority: str, *, client: tuple[str, str] | None = None) -> ssl.SSLCon
         if client is not None:
             _load(context, *client)
     except ssl.SSLError:
-        raise ClusterError("the certificates to reach the API server cannot be used") from None
+        raise _unusable() from None
     return context
+
+
+def _unusable() -> ClusterError:
+    return ClusterError("the certificates to reach the API server cannot be used")
 
 
 def _load(context: ssl.SSLContext, certificate: str, key: str) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
 from typing import Any, cast
 
 import aiohttp
@@ -19,6 +20,7 @@ from controller.liveness import Pulse
 from sealer.errors import ClusterError
 from sealer.manifests.models import GROUP
 
+_KOPF = str(Path(kopf.__file__).parent)
 _VERSION = "v1alpha1"
 _PAGE_OBJECTS = 500
 _IDLE_SECONDS = 0.1
@@ -83,7 +85,6 @@ async def watch(registry: kopf.OperatorRegistry, started: Callable[[], None]) ->
     Raises:
         ClusterError: kopf ended by itself.
     """
-    ours = asyncio.all_tasks()
     tasks = await kopf.spawn_tasks(
         registry=registry,
         settings=settings(),
@@ -93,8 +94,27 @@ async def watch(registry: kopf.OperatorRegistry, started: Callable[[], None]) ->
         identity=cast("Any", "sealer"),
     )
     started()
-    await kopf.run_tasks(tasks, ignored=ours)
-    raise ClusterError("the watches of our own kinds ended by themselves")
+    # Not kopf's own way to run them: where one ends, that ends all tasks there are, ours too, and
+    # waits for them. One ends where the API server breaks a watch off by any other error than 410.
+    try:
+        await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        # Those below them too, at once: a watch that outlives what it belongs to cannot be ended.
+        all_of_them = {*tasks, *_kopfs_own()}
+        for task in all_of_them:
+            task.cancel()
+        await asyncio.wait(all_of_them)
+    raise ClusterError(
+        "the watches of our own kinds ended by themselves", hint="start it anew, as Kubernetes does"
+    )
+
+
+def _kopfs_own() -> Iterator[asyncio.Task[Any]]:
+    """The tasks whose work is code of kopf's."""
+    for task in asyncio.all_tasks():
+        code = getattr(task.get_coro(), "cr_code", None)
+        if code is not None and code.co_filename.startswith(_KOPF):
+            yield task
 
 
 def settings() -> kopf.OperatorSettings:

@@ -99,8 +99,12 @@ class _Json(logging.Formatter):
 
 def _message(record: logging.LogRecord) -> str:
     text = record.getMessage()
-    # From the second line on it shows tasks, and with them the text of what they ended by.
-    return text.partition("\n")[0] if record.name == _ASYNCIO else text
+    if record.name == _ASYNCIO:
+        # From the second line on it shows tasks, and with them the text of what they ended by.
+        return text.partition("\n")[0]
+    if record.name.startswith("kopf") and record.exc_info:
+        return text.partition(": ")[0]  # behind it comes that text
+    return text
 
 
 def _audited(record: logging.LogRecord) -> str:

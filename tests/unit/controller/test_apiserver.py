@@ -1,10 +1,11 @@
 from __future__ import annotations
 
 import asyncio
+import json
 
 import pytest
 
-from controller.apiserver import Answer, Rejected, _lines
+from controller.apiserver import Answer, Object, Rejected, _lines
 from sealer.errors import ClusterError, Unavailable
 
 
@@ -40,14 +41,38 @@ def test_body_is_not_in_the_repr() -> None:
 
 
 def test_lines_of_any_length_are_put_together_from_chunks() -> None:
-    long = '{"a": "' + "x" * 300_000 + '"}'
-    text = f'{{"a": 1}}\n{long}\n\n{{"a": 2}}\n{{"rest'.encode()
+    text = "\n".join([_event(1), _event("x" * 300_000), "", _event(2), '{"rest']).encode()
+    assert [len(str(item["object"]["a"])) for item in _read(text)] == [1, 300_000, 1]
 
-    async def read() -> list[int]:
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "{",
+        "null",
+        "[]",
+        '"x"',
+        "{}",
+        '{"type": 1, "object": {}}',
+        '{"type": "ADDED"}',
+        "[" * 99_999,
+    ],
+)
+def test_line_that_is_no_event_is_transient_trouble_and_not_repeated(line: str) -> None:
+    with pytest.raises(ClusterError, match=r"something else, or broken$"):
+        _read(f"{_event(1)}\n{line}\n".encode())
+
+
+def _event(value: object) -> str:
+    return json.dumps({"type": "ADDED", "object": {"a": value}})
+
+
+def _read(text: bytes) -> list[Object]:
+    async def read() -> list[Object]:
         reader = _Chunks([text[at : at + 1000] for at in range(0, len(text), 1000)])
-        return [len(str(item["a"])) async for item in _lines(reader)]  # type: ignore[arg-type]
+        return [item async for item in _lines(reader)]  # type: ignore[arg-type]
 
-    assert asyncio.run(read()) == [1, 300_000, 1]
+    return asyncio.run(read())
 
 
 class _Chunks:

@@ -134,6 +134,20 @@ def test_what_python_would_print_of_an_exception_is_shown_without_its_text(
         assert f"[{kind} at {__file__}:" in line
 
 
+def test_what_kopf_says_of_an_exception_is_shown_without_its_text(capsys: Capsys) -> None:
+    logs.start(LogFormat.TEXT, "info")
+    kopf = logging.getLogger("kopf.made")
+    try:
+        int("made-up-value")
+    except ValueError as error:
+        text = f"Watcher for things has failed: {error}"  # as kopf does it
+        kopf.exception(text)
+    kopf.warning("Unresolved resources: things")
+    first, second = capsys.readouterr().err.splitlines()
+    assert f" ERROR kopf.made: Watcher for things has failed [ValueError at {__file__}:" in first
+    assert second.endswith(" WARNING kopf.made: Unresolved resources: things")
+
+
 def test_a_task_that_nobody_waited_for_is_shown_without_what_it_ended_by(capsys: Capsys) -> None:
     async def fail() -> None:
         raise ValueError("made-up-value")
