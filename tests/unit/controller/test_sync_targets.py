@@ -40,17 +40,20 @@ class Api(MemoryApi):
     Attributes:
         may: who may sync.
         meanwhile: is called before each write, once.
+        asked: is called with each question.
     """
 
     def __init__(self) -> None:
         super().__init__()
         self.may = {"ada"}
         self.meanwhile: Callable[[], None] | None = None
+        self.asked: Callable[[], None] = lambda: None
 
     async def request(self, method: str, path: str, body: Any = None, **options: Any) -> Answer:  # noqa: ANN401
         if path == REVIEWS:
             self.log.append(f"{method} {path}")
             await asyncio.sleep(0)
+            self.asked()
             return Answer(201, {"status": {"allowed": body["spec"]["user"] in self.may}})
         if method in ("PATCH", "DELETE") and self.meanwhile is not None:
             change, self.meanwhile = self.meanwhile, None
@@ -275,6 +278,27 @@ def test_a_target_that_changes_meanwhile_is_looked_at_again() -> None:
     assert api.objects[place]["data"].keys() >= NEW.keys()
 
 
+def test_drift_that_is_told_of_while_nothing_is_to_be_done_is_not_forgotten() -> None:
+    api = Api()
+    share(api, NEW)
+    place = put(api, synced(NEW))
+
+    async def work() -> None:
+        operator = Operator(api)
+
+        def drift() -> None:
+            api.asked = lambda: None
+            put(api, synced(encoded(z="drift")))
+            operator.look()
+
+        api.asked = drift
+        await operator.work()
+        assert await operator.targets.converge(SHARED)
+
+    run(work())
+    assert api.objects[place]["data"].items() >= NEW.items()
+
+
 def test_a_target_that_goes_meanwhile_is_not_made_again() -> None:
     api = Api()
     share(api, NEW)
@@ -316,14 +340,32 @@ def test_trouble_is_told_once_and_its_end_too() -> None:
 
     async def work() -> list[tuple[str, str]]:
         operator = Operator(api)
-        await operator.work()
-        await operator.work()
+        for _ in range(3):
+            await operator.work()
+            await asyncio.sleep(1)
         api.may.add("ada")
         await operator.work()
         await operator.work()
         return operator.told()
 
     assert run(work()) == [("mine", "NotPermitted"), ("mine", "Synced")]
+
+
+def test_right_that_is_known_a_moment_late_is_no_trouble_to_be_told() -> None:
+    api = Api()
+    share(api, NEW)
+    put(api, secret(DATA))
+    api.may.clear()
+
+    async def work() -> list[tuple[str, str]]:
+        operator = Operator(api)
+        assert not await operator.work()  # so it is asked again
+        await asyncio.sleep(0.3)
+        api.may.add("ada")
+        assert await operator.work()
+        return operator.told()
+
+    assert run(work()) == []
 
 
 def test_what_a_status_tells_is_not_told_again() -> None:
