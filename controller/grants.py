@@ -20,8 +20,9 @@ from controller.access import (
     withdrawal,
 )
 from controller.cluster import Changed, Cluster
+from controller.live import is_older
 from controller.status import Key, Ref, Written
-from controller.targets import Action, Create, Owner, Replace
+from controller.targets import Action, Create, Delete, Owner, Replace
 from sealer.errors import ClusterError, NotOwned, SealerError
 from sealer.manifests.models import SharedSecret
 
@@ -117,11 +118,20 @@ class Grants:
         return {ROLE: self.roles, ROLE_BINDING: self.bindings}[ref.kind]
 
     def _remember(self, action: Action, written: Mapping[Ref, Written]) -> None:
-        """What we wrote is known before the watches tell it, so that it is not written again."""
-        key = Key(action.ref.namespace, action.ref.name)
-        self._cache(action.ref).pop(key, None)
-        if isinstance(action, Create | Replace):
-            self._cache(action.ref)[key] = made(action, written[action.ref])
+        """What we wrote is known before the watches tell it, so that it is not written again.
+
+        Unless they have told of something newer: a change of somebody else is to be taken back.
+        """
+        key, cache = Key(action.ref.namespace, action.ref.name), self._cache(action.ref)
+        known = cache.get(key)
+        match action:
+            case Delete():
+                if known is not None and known.uid == action.uid:
+                    del cache[key]
+            case Create() | Replace():
+                new = made(action, written[action.ref])
+                if known is None or not is_older(new.resource_version, known.resource_version):
+                    cache[key] = new
 
     async def _look(self, refs: list[Ref]) -> dict[Ref, Granted]:
         """What is really there, which the caches may not have heard of yet."""
