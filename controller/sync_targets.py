@@ -21,7 +21,7 @@ from controller.cluster import Changed, Cluster
 from controller.holding import Held
 from controller.status import Key, Ref, said
 from controller.sync_pass import Gone, Pass, is_retried
-from controller.syncing import DISABLED, KEEP, Source, Target
+from controller.syncing import DISABLED, KEEP, NotPermitted, Source, Target
 from controller.target_index import NOWHERE, TargetIndex
 from controller.targets import SECRET, SHARED_SECRET
 from controller.told import Told
@@ -32,8 +32,8 @@ from sealer.manifests.models import Manifest
 _MOMENT_SECONDS = 0.05
 """How long a change of a target waits for others."""
 _LAG_SECONDS = 1.0
-"""After a change of access all targets are looked at once more: the API server's authorizer hears
-of Roles a moment after they are written."""
+"""The API server's authorizer hears of Roles a moment after they are written. So after a change of
+access all targets are looked at once more, and only a right that is missing still is told of."""
 _SAY_SECONDS = 0.5
 """Between two looks at the status of a SharedSecret whose targets change."""
 _MOST_LOOKS = 3
@@ -79,10 +79,12 @@ class SyncTargets:
     owners: Told[str] = field(default_factory=Told)
     _known: dict[Key, _Known] = field(default_factory=dict)
     _announced: dict[Key, str] = field(default_factory=dict)
+    _doubted: dict[Key, float] = field(default_factory=dict)
     _secret: bytes = field(default_factory=lambda: secrets.token_bytes(32), repr=False)
     _in_flight: asyncio.Semaphore = field(init=False)
     _soon: Alarms[Key] = field(init=False)
     _later: Alarms[Key] = field(init=False)
+    _asking: Alarms[Key] = field(init=False)
     _saying: Alarms[Key] = field(init=False)
 
     def __post_init__(self) -> None:
@@ -90,6 +92,7 @@ class SyncTargets:
         self._in_flight = asyncio.Semaphore(self.parallel)
         self._soon = Alarms(self.queue.add, after=_MOMENT_SECONDS)
         self._later = Alarms(self._look_at_all, after=_LAG_SECONDS)
+        self._asking = Alarms(self.queue.add, after=_LAG_SECONDS)
         self._saying = Alarms(self.look_again, after=_SAY_SECONDS)
 
     def digest(self, data: Mapping[str, str]) -> bytes:
@@ -128,6 +131,7 @@ class SyncTargets:
             self._soon.set(source)
         if self.index.find(key) is None:
             self._announced.pop(key, None)
+            self._doubted.pop(key, None)
 
     def namespace_changed(self, key: Key, old: str | None, new: str | None) -> None:
         """The watch of namespaces tells of one."""
@@ -235,7 +239,7 @@ class SyncTargets:
 
     def _took(self, before: Target, after: Target | None) -> None:
         if after is None:
-            self.index.drop(before.key)
+            self.index.drop(before)
         else:
             self._judge(after, None)
         if after == before:  # as it was seen: the watch may have told of another since
@@ -250,6 +254,8 @@ class SyncTargets:
             self._announced.pop(target.key, None)
             return
         reason = "" if error is None else error.reason
+        if self._is_doubtful(target, error):
+            return
         if isinstance(error, Unavailable) or self._announced.get(target.key, "") == reason:
             return
         self._announced[target.key] = reason
@@ -259,6 +265,16 @@ class SyncTargets:
         subject = Subject(kind=SECRET, key=target.key, uid=target.uid)
         note = Note(reason=reason or "Synced", text=text, warning=error is not None)
         self.announcer.tell(subject, note)
+
+    def _is_doubtful(self, target: Target, error: SealerError | None) -> bool:
+        if not isinstance(error, NotPermitted):
+            self._doubted.pop(target.key, None)
+            return False
+        now = asyncio.get_running_loop().time()
+        doubtful = now - self._doubted.setdefault(target.key, now) < _LAG_SECONDS
+        if doubtful:
+            self._asking.set(target.source or NOWHERE)
+        return doubtful
 
     def _remember(self, item: Object) -> None:
         """What was announced before a restart stands in the status."""

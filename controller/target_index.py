@@ -72,11 +72,13 @@ class TargetIndex:
             if target.key in cache:
                 cache.wrote(target.key, target, target.version)
 
-    def drop(self, key: Key) -> None:
-        """Take note of a target that we have deleted."""
-        self.asking.pop(key, None)
-        self.marked.pop(key, None)
-        self.look(key)
+    def drop(self, target: Target) -> None:
+        """Take note of a target that we have deleted, unless a watch told of the next one."""
+        for cache in (self.asking, self.marked):
+            known = cache.get(target.key)
+            if known is not None and known.uid == target.uid:
+                del cache[target.key]
+        self.look(target.key)
 
     def place(self, shared: Key, secret: Key | None) -> set[Key]:
         """Take note of which Secret a SharedSecret names for its own values; None: of none.

@@ -136,10 +136,7 @@ class ClusterKeyring:
             keyring, seen = self._read()
             changes = decide(keyring)
             try:
-                for change in changes:
-                    self._carry_out(change, seen, handled)
-                    if isinstance(change, Delete):
-                        deleted[change.key.id] = Subject.of(change.key)
+                self._carry_out_all(changes, seen, handled, deleted)
             except Changed:
                 tries -= 1
                 if not tries:
@@ -240,6 +237,19 @@ class ClusterKeyring:
         signed = {"metadata": {"annotations": {DELETED_BY: self.user() or None}}}
         with suppress(Forbidden, Missing):  # it may be deleted all the same
             self.api.merge(SEALING_KEYS, key_id, signed, version="")
+
+    def _carry_out_all(
+        self,
+        changes: Sequence[Change],
+        seen: dict[str, Object],
+        handled: Handled | None,
+        deleted: dict[str, Subject],
+    ) -> None:
+        """What was deleted is noted as soon as it is, since the rest may fail."""
+        for change in changes:
+            self._carry_out(change, seen, handled)
+            if isinstance(change, Delete):
+                deleted[change.key.id] = Subject.of(change.key)
 
     def _carry_out(self, change: Change, seen: dict[str, Object], handled: Handled | None) -> None:
         noted = {} if handled is None else handled_annotations(handled)

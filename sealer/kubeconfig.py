@@ -120,7 +120,7 @@ def _complaints() -> Iterator[_Complaints]:
 
 def _names_a_context(place: str | None) -> bool:
     try:
-        config.list_kube_config_contexts(place)  # type: ignore[no-untyped-call]
+        config.list_kube_config_contexts(place)  # type: ignore[no-untyped-call]  # same
     except ConfigException:
         return False
     return True

@@ -157,6 +157,10 @@ def command(arguments: Arguments, terminal: Terminal) -> int:
         return _add_recipients(arguments, keys, wish, terminal)
     if arguments.to is not None or keys is not None or arguments.through_cluster:
         return _reseal_theirs(arguments, keys, wish, terminal)
+    return _reseal_ours(arguments, wish, terminal)
+
+
+def _reseal_ours(arguments: Arguments, wish: CommitWish, terminal: Terminal) -> int:
     _refuse_typed("sealing_keys", "allow_expired_certificate")
     run = _Run(_resealers(arguments, terminal))
     try:

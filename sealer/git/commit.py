@@ -123,8 +123,8 @@ def commit_files(
         None where the last commit has them so already.
 
     Raises:
-        Refused: a merge or the like is under way, the user has staged something else in one of
-            the files, a file cannot be committed, or a hook says no.
+        Refused: a merge or the like is under way, something else of a file is staged, a file
+            cannot be committed, or a hook says no.
         AlreadyExists, UsageError: as `check_files`.
         GitError: Git does not know who the user is, cannot sign, or fails.
         ValueError: the message is empty.

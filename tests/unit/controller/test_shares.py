@@ -10,7 +10,7 @@ from typing import Any, cast
 import pytest
 
 from controller.access import read_granted, refs_of
-from controller.apiserver import ApiServer
+from controller.apiserver import Answer, ApiServer
 from controller.cluster import Cluster
 from controller.grants import Grants
 from controller.live import Glimpse, glimpse
@@ -154,6 +154,39 @@ def test_a_second_look_before_the_watches_tell_takes_no_write() -> None:
     mark = len(api.log)
     assert asyncio.run(shares.converge(KEY))
     assert {each.partition(" ")[0] for each in api.log[mark:]} <= {"GET"}
+
+
+class _Meddled(MemoryApi):
+    """Somebody widens a Role, and the watch tells of it, before the answer to our write is here."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.shares: Shares | None = None
+
+    async def request(self, method: str, path: str, *arguments: Any, **options: Any) -> Answer:  # noqa: ANN401
+        answer = await super().request(method, path, *arguments, **options)
+        if self.shares is not None and method == "POST" and path.endswith("/roles"):
+            name = answer.body["metadata"]["name"]
+            rule = {"apiGroups": [""], "resources": ["secrets"], "verbs": ["list"]}
+            widened = self.put(f"{path}/{name}", {**answer.body, "rules": [rule]})
+            self.shares.grants.roles[Key("shop", name)] = read_granted(widened)
+        return answer
+
+
+def test_a_role_that_is_changed_while_it_is_made_is_put_back() -> None:
+    api = _Meddled()
+    give(api, *LINES)
+    shares = api.shares = make(api)
+    assert asyncio.run(shares.converge(KEY))
+    api.shares = None
+    assert asyncio.run(shares.converge(KEY))
+    undisturbed = MemoryApi()
+    give(undisturbed, *LINES)
+    settle(undisturbed)
+    roles = [path for path in undisturbed.objects if "/roles/" in path]
+    assert [api.objects[path]["rules"] for path in roles] == [
+        undisturbed.objects[path]["rules"] for path in roles
+    ]
 
 
 def test_rights_are_taken_back_although_its_secret_cannot_be_looked_at() -> None:

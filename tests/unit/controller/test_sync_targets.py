@@ -315,6 +315,26 @@ def _owned(item: Object) -> Object:
     return {**item["metadata"], "ownerReferences": [{**owner, "uid": "u", "controller": True}]}
 
 
+def test_drift_that_is_told_of_while_nothing_is_to_be_done_is_not_forgotten() -> None:
+    api = Api()
+    share(api, NEW)
+    place = put(api, synced(NEW))
+
+    async def work() -> None:
+        operator = Operator(api)
+
+        def drift() -> None:
+            put(api, synced(encoded(z="drift")))
+            operator.look()
+
+        api.answering["POST"] = drift
+        await operator.work()
+        assert await operator.targets.converge(SHARED)
+
+    run(work())
+    assert api.objects[place]["data"].items() >= NEW.items()
+
+
 def test_a_target_that_goes_meanwhile_is_not_made_again() -> None:
     api = Api()
     share(api, NEW)
@@ -356,14 +376,32 @@ def test_trouble_is_told_once_and_its_end_too() -> None:
 
     async def work() -> list[tuple[str, str]]:
         operator = Operator(api)
-        await operator.work()
-        await operator.work()
+        for _ in range(3):
+            await operator.work()
+            await asyncio.sleep(1)
         api.may.add("ada")
         await operator.work()
         await operator.work()
         return operator.told()
 
     assert run(work()) == [("mine", "NotPermitted"), ("mine", "Synced")]
+
+
+def test_right_that_is_known_a_moment_late_is_no_trouble_to_be_told() -> None:
+    api = Api()
+    share(api, NEW)
+    put(api, secret(DATA))
+    api.may.clear()
+
+    async def work() -> list[tuple[str, str]]:
+        operator = Operator(api)
+        assert not await operator.work()  # so it is asked again
+        await asyncio.sleep(0.3)
+        api.may.add("ada")
+        assert await operator.work()
+        return operator.told()
+
+    assert run(work()) == []
 
 
 def test_what_a_status_tells_is_not_told_again() -> None:

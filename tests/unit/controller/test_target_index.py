@@ -35,7 +35,7 @@ def test_a_new_target_is_due_once() -> None:
 def test_a_target_that_is_gone_is_not_known_any_more() -> None:
     found = index("mine")
     found.judge(MINE, None)
-    found.drop(MINE)
+    found.drop(found.asking[MINE])
     assert (found.of(SHARED), found.sources(), found.take_due(SHARED)) == (frozenset(), [], [])
     assert list(found.of_namespace("web")) == []
     assert found.told(SHARED) == {}
@@ -79,6 +79,19 @@ def test_what_we_wrote_is_known_at_once() -> None:
     found.put(written)
     assert found.find(MINE) == written
     assert found.marked == {}
+
+
+def test_what_a_watch_told_meanwhile_is_not_forgotten() -> None:
+    found = index("mine")
+    before = found.asking[MINE]
+    found.asking[MINE] = newer = replace(before, version="10", digest=b"drift")
+    found.asking.position = "10"
+    found.put(replace(before, version="9"))
+    assert found.find(MINE) == newer
+    found.asking[MINE] = anew = replace(before, uid="another", version="11")
+    found.drop(before)
+    assert found.find(MINE) == anew
+    assert found.take_due(SHARED) == [MINE]
 
 
 def test_a_status_waits_until_all_targets_were_looked_at() -> None:
