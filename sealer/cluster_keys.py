@@ -115,8 +115,7 @@ class ClusterKeyring:
     ) -> Keyring:
         """Read, decide and write; where somebody else was faster, all over again.
 
-        Changes are carried out one after the other. Killed in between, what is done is done, and
-        deciding again gives the rest.
+        One change after the other: killed in between, deciding again gives the rest.
 
         Args:
             decide: says what is to be done.

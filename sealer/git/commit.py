@@ -136,8 +136,7 @@ def commit_files(
     names = _names(root, paths)
     _check_ignored(root, names, force=force)
     _check_staged(root, names)
-    changed = standing.changed(root, names)
-    if not changed:
+    if not (changed := standing.changed(root, names)):
         return None
     with _on_branch(root, branch), _in_index(root, changed):
         _commit(root, changed, message)
