@@ -70,12 +70,18 @@ class Subject:
     """The key that an act is about.
 
     Attributes:
+        ordinal: 0 where nobody knows it any more.
         state: what is known of it; empty where nothing is.
     """
 
     key_id: str
     ordinal: int
     state: str = ""
+
+    @property
+    def secret(self) -> str:
+        """The name of its Secret, or what stands for it."""
+        return secret_name(self.ordinal) if self.ordinal else self.key_id
 
     @classmethod
     def of(cls, key: HeldKey) -> Subject:
@@ -179,16 +185,16 @@ class ClusterKeyring:
             return ""
 
     def lost(self) -> list[Subject]:
-        """The keys whose Secrets were here once, as the controller says, and are not any more.
+        """The keys that have a SealingKey of this cluster's own, and no Secret.
 
         Raises:
             ClusterError: they cannot be read.
         """
         here, found = self._read()[0], []
         for item in self._published():
-            name, ordinal = item["metadata"]["name"], (item.get("status") or {}).get("ordinal")
-            if item["spec"].get("role") == Role.CLUSTER and ordinal and here.get(name) is None:
-                found.append(Subject(key_id=name, ordinal=ordinal))
+            name, status = item["metadata"]["name"], item.get("status") or {}
+            if item["spec"].get("role") == Role.CLUSTER and here.get(name) is None:
+                found.append(Subject(key_id=name, ordinal=status.get("ordinal", 0)))
         return found
 
     def announce(self, key: Subject, act: Act, *, now: datetime) -> None:
@@ -199,7 +205,7 @@ class ClusterKeyring:
         Raises:
             ClusterError: it cannot be made.
         """
-        uid = self._uids.get(secret_name(key.ordinal), "")
+        uid = self._uids.get(key.secret, "")
         event = _event(key, act, namespace=self.namespace, uid=uid, now=now)
         self.api.create(EVENTS, event, namespace=self.namespace)
 
@@ -323,7 +329,7 @@ def _event(key: Subject, act: Act, *, namespace: str, uid: str, now: datetime) -
         "apiVersion": "v1",
         "kind": SECRETS.kind,
         "namespace": namespace,
-        "name": secret_name(key.ordinal),
+        "name": key.secret,
     }
     if uid:
         regarding["uid"] = uid

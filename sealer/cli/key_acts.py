@@ -66,8 +66,8 @@ def _announce(
     try:
         user = cluster.api.user()
         for key in keys:
-            known = ", ".join(filter(None, (f"ordinal {key.ordinal}", key.state)))
-            what = f"key {key.key_id} ({known})"
+            ordinal = f"ordinal {key.ordinal}" if key.ordinal else "ordinal unknown"
+            what = f"key {key.key_id} ({f'{ordinal}, {key.state}' if key.state else ordinal})"
             note = f"{user} {words} {what}{f': {how}' if how else ''}"
             act = Act(action=action, reason=reason, note=note)
             cluster.announce(key, act, now=datetime.now(UTC))

@@ -152,3 +152,19 @@ def test_file_that_would_take_for_ever_is_refused_at_once() -> None:
     assert age_backup.wants_passphrase(raw)
     with pytest.raises(Refused, match="too long to open"):
         age_backup.decrypt_with_passphrase(raw, PASSPHRASE)
+
+
+def test_machine_that_is_busy_for_a_moment_is_measured_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    raw, busy = age_backup.encrypt_with_passphrase(TEXT, PASSPHRASE).encode(), [1, 2, 3]
+    decrypt = pyrage.passphrase.decrypt
+
+    def measured(raw: bytes, passphrase: str) -> bytes:
+        if busy:
+            busy.pop()
+            raise pyrage.DecryptError("Excessive work parameter for passphrase.")
+        return decrypt(raw, passphrase)
+
+    monkeypatch.setattr(pyrage.passphrase, "decrypt", measured)
+    assert age_backup.decrypt_with_passphrase(raw, PASSPHRASE) == TEXT

@@ -266,3 +266,9 @@ def test_entry_without_room_is_refused_and_not_cut_short() -> None:
     keys = PrivateKeys({RECOVERY.id: RECOVERY}, to)
     with pytest.raises(InvalidEnvelope, match="1 to 32 recipients"):
         keys.resealed(SEALED, keys.due(SEALED))
+
+
+def test_cluster_is_asked_for_what_is_stale_whether_it_offers_it_or_not() -> None:
+    offers = ClusterOffers(Objects(None), KEYS, KEYS[1])
+    offers.check()
+    assert offers.due(SEALED) == {ENTRY: (NEW.id,)}
