@@ -35,13 +35,16 @@ LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
 _MARKS = frozenset(
     {
         LAST_APPLIED,
+        "kapp.k14s.io/original",
+        "objectset.rio.cattle.io/applied",
         "argocd.argoproj.io/tracking-id",
         "kustomize.toolkit.fluxcd.io/name",
         "kustomize.toolkit.fluxcd.io/namespace",
     }
 )
-"""What is put on objects in a cluster. Argo CD removes what bears its mark and is not in Git, so it
-would remove the Secret that is made."""
+"""What is put on objects in a cluster: copies of them, kubectl's, kapp's and Rancher's; and marks.
+Argo CD removes what bears its mark and is not in Git, so it would remove the Secret that is made.
+"""
 
 GIVEN = "-n"
 """What says a namespace on the command line."""
