@@ -22,7 +22,7 @@ from controller.metrics import Metrics
 from controller.settings import Settings
 from controller.status import READY, Key, Status
 from controller.watching import Watch
-from controller.workqueue import Backoff, Pace, WorkQueue
+from controller.workqueue import Backoff, TurnLimit, WorkQueue
 from sealer.crypto.bitnami import PrivateKey
 from sealer.errors import SealerError
 from sealer.manifests import bitnami
@@ -52,7 +52,7 @@ class BitnamiObjects:
         self._memory = BitnamiMemory(
             api=cluster.api, namespace=settings.controller_namespace, wrote=cluster.wrote
         )
-        self.queue = WorkQueue[Key](self._converge, backoff=backoff, pace=Pace())
+        self.queue = WorkQueue[Key](self._converge, backoff=backoff, limit=TurnLimit())
         self.engine = BitnamiEngine(
             cluster=cluster,
             settings=settings,

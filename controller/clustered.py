@@ -41,7 +41,7 @@ from controller.synced import Synced
 from controller.tending import Surroundings, Tending
 from controller.watches import Watches
 from controller.watching import Watch
-from controller.workqueue import Backoff, Pace, WorkQueue
+from controller.workqueue import Backoff, TurnLimit, WorkQueue
 from sealer.errors import SealerError
 from sealer.key_secrets import KeyProblem
 
@@ -113,7 +113,7 @@ class Operator:
         )
         self._announcer = Announcer(api=api, instance=socket.gethostname(), now=now)
         backoff = Backoff(cap=options.retry_max)
-        self._objects = WorkQueue[Key](self._converge, backoff=backoff, pace=Pace())
+        self._objects = WorkQueue[Key](self._converge, backoff=backoff, limit=TurnLimit())
         cluster = Cluster(api, self._metrics.wrote)
         found: dict[Key, Glimpse] = {}
         self._engine = Engine(

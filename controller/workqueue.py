@@ -39,7 +39,7 @@ class Backoff:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Pace:
+class TurnLimit:
     """How many turns one key has at most in so many seconds."""
 
     turns: int = 30
@@ -54,7 +54,11 @@ class WorkQueue(Generic[K]):
     """
 
     def __init__(
-        self, work: Callable[[K], Awaitable[bool]], *, backoff: Backoff, pace: Pace | None = None
+        self,
+        work: Callable[[K], Awaitable[bool]],
+        *,
+        backoff: Backoff,
+        limit: TurnLimit | None = None,
     ) -> None:
         """Make a queue; nothing is worked on before `run`.
 
@@ -62,7 +66,7 @@ class WorkQueue(Generic[K]):
             work: works on one key and returns whether that is settled; False and any exception
                 bring the key back later.
             backoff: how much later.
-            pace: how often a key has its turn at most; None for as often as it is put in.
+            limit: how often a key has its turn at most; None for as often as it is put in.
         """
         self._work = work
         self._backoff = backoff
@@ -72,7 +76,7 @@ class WorkQueue(Generic[K]):
         self._failures: dict[K, int] = {}
         self._timers: dict[K, asyncio.TimerHandle] = {}
         self._waiting: deque[asyncio.Future[None]] = deque()
-        self._turns = _Turns[K](pace)
+        self._turns = _Turns[K](limit)
         self._held: set[K] = set()
         self.retries = 0
 
@@ -170,28 +174,28 @@ class WorkQueue(Generic[K]):
 class _Turns(Generic[K]):
     """The last turns of each key, for as long as they matter."""
 
-    def __init__(self, pace: Pace | None) -> None:
-        self._pace = pace
+    def __init__(self, limit: TurnLimit | None) -> None:
+        self._limit = limit
         self._taken: dict[K, deque[float]] = {}  # the key that had its turn last is the last one
 
     def take(self, key: K) -> None:
-        if self._pace is None:
+        if self._limit is None:
             return
         now = asyncio.get_running_loop().time()
-        taken = self._taken.pop(key, deque(maxlen=self._pace.turns))
+        taken = self._taken.pop(key, deque(maxlen=self._limit.turns))
         taken.append(now)
         self._taken[key] = taken
         for other, turns in list(islice(self._taken.items(), 2)):  # more go than come
-            if turns[-1] < now - self._pace.within:
+            if turns[-1] < now - self._limit.within:
                 del self._taken[other]
 
     def wait(self, key: K) -> float:
         """Seconds until the key may have a turn again."""
         taken = self._taken.get(key)
-        if self._pace is None or taken is None or len(taken) < self._pace.turns:
+        if self._limit is None or taken is None or len(taken) < self._limit.turns:
             return 0.0
-        wait = taken[0] + self._pace.within - asyncio.get_running_loop().time()
-        if wait > self._pace.within / 2:
+        wait = taken[0] + self._limit.within - asyncio.get_running_loop().time()
+        if wait > self._limit.within / 2:
             logger.warning("%s changes all the time: somebody else undoes what is done", key)
         return wait
 

@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable
 
 import pytest
 
-from controller.workqueue import Backoff, Pace, WorkQueue
+from controller.workqueue import Backoff, TurnLimit, WorkQueue
 from tests.unit.controller.virtual_time import clock, run
 
 _BACKOFF = Backoff(first=1, cap=8)
@@ -187,7 +187,7 @@ def test_key_that_is_undone_each_time_has_so_many_turns_in_a_while_and_others_ar
                 asyncio.get_running_loop().call_later(0.01, queue.add, "a")
             return True
 
-        queue = WorkQueue[str](work, backoff=_BACKOFF, pace=Pace(turns=5, within=10))
+        queue = WorkQueue[str](work, backoff=_BACKOFF, limit=TurnLimit(turns=5, within=10))
         queue.add("a")
         for at in range(0, 99, 3):
             asyncio.get_running_loop().call_later(at, queue.add, "b")
@@ -207,7 +207,7 @@ def test_turns_that_are_long_past_are_forgotten() -> None:
         async def work(_: str) -> bool:
             return True
 
-        queue = WorkQueue[str](work, backoff=_BACKOFF, pace=Pace())
+        queue = WorkQueue[str](work, backoff=_BACKOFF, limit=TurnLimit())
         for number in range(1000):
             asyncio.get_running_loop().call_later(number, queue.add, str(number))
         await _for(1000, queue)
