@@ -19,7 +19,7 @@ from controller.status import READY, Key, Status
 from controller.surroundings import Surroundings
 from controller.told import Told
 from controller.watching import Watch
-from controller.workqueue import WorkQueue
+from controller.workqueue import TurnLimit, WorkQueue
 from sealer.crypto.bitnami import PrivateKey
 from sealer.errors import SealerError
 from sealer.manifests import bitnami
@@ -44,7 +44,7 @@ class BitnamiObjects:
         self._memory = BitnamiMemory(
             api=around.api, namespace=around.namespace, wrote=around.metrics.wrote
         )
-        self.queue = WorkQueue[Key](self._converge, backoff=around.backoff)
+        self.queue = WorkQueue[Key](self._converge, backoff=around.backoff, limit=TurnLimit())
         self.engine = BitnamiEngine(
             cluster=around.cluster,
             settings=around.settings,

@@ -25,7 +25,7 @@ from controller.synced import Synced
 from controller.tending import Tending
 from controller.told import Told
 from controller.watching import Watch
-from controller.workqueue import WorkQueue
+from controller.workqueue import TurnLimit, WorkQueue
 from sealer.errors import SealerError
 
 logger = logging.getLogger(__name__)
@@ -55,7 +55,7 @@ class Parts:
             expects_to_work: whether what is seen will be worked on here and soon.
         """
         self._around, self._secrets = around, Told[Glimpse]()
-        self.opening = WorkQueue[Key](self._open, backoff=around.backoff)
+        self.opening = WorkQueue[Key](self._open, backoff=around.backoff, limit=TurnLimit())
         self.sharing = WorkQueue[Key](self._share, backoff=around.backoff)
         self.engine = self._make_engine(expects_to_work)
         self.tending = Tending(around, objects=self.engine)

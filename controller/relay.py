@@ -63,7 +63,7 @@ class Relay:
         try:
             async with asyncio.timeout(_TIMEOUT.total):
                 return await self._answer(request, await request.read())
-        except (aiohttp.ClientError, TimeoutError):
+        except (aiohttp.ClientError, ConnectionError, TimeoutError):
             return web.Response(status=502, text="the controller does not answer\n")
 
     async def _answer(self, request: web.Request, body: bytes) -> web.Response:

@@ -2,7 +2,8 @@
 
 A key that is put in while it is being worked on is worked on once more afterwards; one that is put
 in many times before its turn has one turn. A key whose work did not succeed comes back by itself,
-later each time up to a limit, and never stops coming back. Time is the event loop's, so that tests
+later each time up to a limit, and never stops coming back. One that comes again and again, because
+somebody else undoes what is done each time, is held back. Time is the event loop's, so that tests
 can run without any passing.
 """
 
@@ -14,6 +15,7 @@ from collections import deque
 from collections.abc import Awaitable, Callable, Hashable
 from contextlib import suppress
 from dataclasses import dataclass
+from itertools import islice
 from typing import Generic, TypeVar
 
 K = TypeVar("K", bound=Hashable)
@@ -36,6 +38,14 @@ class Backoff:
         return min(self.cap, self.first * 2.0 ** min(failures - 1, _MOST_DOUBLINGS))
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TurnLimit:
+    """How many turns one key has at most in so many seconds."""
+
+    turns: int = 30
+    within: float = 10.0
+
+
 class WorkQueue(Generic[K]):
     """Keys to work on.
 
@@ -43,13 +53,20 @@ class WorkQueue(Generic[K]):
         retries: how many times work was put off for another try.
     """
 
-    def __init__(self, work: Callable[[K], Awaitable[bool]], *, backoff: Backoff) -> None:
+    def __init__(
+        self,
+        work: Callable[[K], Awaitable[bool]],
+        *,
+        backoff: Backoff,
+        limit: TurnLimit | None = None,
+    ) -> None:
         """Make a queue; nothing is worked on before `run`.
 
         Args:
             work: works on one key and returns whether that is settled; False and any exception
                 bring the key back later.
             backoff: how much later.
+            limit: how often a key has its turn at most; None for as often as it is put in.
         """
         self._work = work
         self._backoff = backoff
@@ -59,6 +76,8 @@ class WorkQueue(Generic[K]):
         self._failures: dict[K, int] = {}
         self._timers: dict[K, asyncio.TimerHandle] = {}
         self._waiting: deque[asyncio.Future[None]] = deque()
+        self._turns = _Turns[K](limit)
+        self._held: set[K] = set()
         self.retries = 0
 
     @property
@@ -75,11 +94,19 @@ class WorkQueue(Generic[K]):
         """Have the key worked on as soon as possible."""
         if timer := self._timers.pop(key, None):
             timer.cancel()
-        if key in self._queued:
+        if key in self._queued or key in self._held:
+            return
+        if (wait := self._turns.wait(key)) > 0:
+            self._held.add(key)
+            asyncio.get_running_loop().call_later(wait, self._let_go, key)
             return
         self._queued.add(key)
         if key not in self._running:
             self._put(key)
+
+    def _let_go(self, key: K) -> None:
+        self._held.discard(key)
+        self.add(key)
 
     async def run(self, workers: int) -> None:
         """Work on keys, so many at a time, until cancelled."""
@@ -94,6 +121,7 @@ class WorkQueue(Generic[K]):
             key = self._ready.popleft()
             self._queued.discard(key)
             self._running.add(key)
+            self._turns.take(key)
             try:
                 settled = await self._attempt(key)
             finally:
@@ -141,6 +169,35 @@ class WorkQueue(Generic[K]):
         finally:
             with suppress(ValueError):
                 self._waiting.remove(waiter)
+
+
+class _Turns(Generic[K]):
+    """The last turns of each key, for as long as they matter."""
+
+    def __init__(self, limit: TurnLimit | None) -> None:
+        self._limit = limit
+        self._taken: dict[K, deque[float]] = {}  # the key that had its turn last is the last one
+
+    def take(self, key: K) -> None:
+        if self._limit is None:
+            return
+        now = asyncio.get_running_loop().time()
+        taken = self._taken.pop(key, deque(maxlen=self._limit.turns))
+        taken.append(now)
+        self._taken[key] = taken
+        for other, turns in list(islice(self._taken.items(), 2)):  # more go than come
+            if turns[-1] < now - self._limit.within:
+                del self._taken[other]
+
+    def wait(self, key: K) -> float:
+        """Seconds until the key may have a turn again."""
+        taken = self._taken.get(key)
+        if self._limit is None or taken is None or len(taken) < self._limit.turns:
+            return 0.0
+        wait = taken[0] + self._limit.within - asyncio.get_running_loop().time()
+        if wait > self._limit.within / 2:
+            logger.warning("%s changes all the time: somebody else undoes what is done", key)
+        return wait
 
 
 def _place(error: BaseException) -> str:

@@ -34,6 +34,7 @@ COPIES = frozenset(
         "kapp.k14s.io/original",
         "kubecfg.ksonnet.io/last-applied-configuration",
         "kubectl.kubernetes.io/last-applied-configuration",
+        "objectset.rio.cattle.io/applied",
     }
 )
 """Annotations with a copy of the whole object, values included."""
@@ -45,8 +46,9 @@ _MARKS = COPIES | frozenset(
         "kustomize.toolkit.fluxcd.io/namespace",
     }
 )
-"""What is put on objects in a cluster. Argo CD removes what bears its mark and is not in Git, so it
-would remove the Secret that is made."""
+"""What is put on objects in a cluster: copies of them, kubectl's, kapp's and Rancher's; and marks.
+Argo CD removes what bears its mark and is not in Git, so it would remove the Secret that is made.
+"""
 
 GIVEN = "-n"
 """What says a namespace on the command line."""

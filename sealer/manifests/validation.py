@@ -7,6 +7,7 @@ own say why they exist. Nothing is mended or normalised here, and no value is ev
 
 from __future__ import annotations
 
+import base64
 import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sized
@@ -72,6 +73,8 @@ _DNS_SUBDOMAIN = re.compile(rf"{_DNS_LABEL.pattern}(\.{_DNS_LABEL.pattern})*")
 _QUALIFIED = re.compile(r"[A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?")
 _ITEM_KEY = re.compile(r"[-._a-zA-Z0-9]+")
 _SHOWN = 60
+_TELLING_BYTES = 6
+"""A shorter value may stand in an annotation by chance."""
 
 
 def check_name(name: str, *, field: str = "metadata.name") -> None:
@@ -194,7 +197,25 @@ def check_sealed_size(size: int) -> None:
         )
 
 
+def _check_copies(secret: Secret) -> None:
+    """Tools keep copies of whole objects in annotations, which would stand in Git in clear."""
+    encoded = {
+        base64.b64encode(value).decode(): key
+        for key, value in secret.data.items()
+        if len(value) >= _TELLING_BYTES
+    }
+    for name, text in secret.metadata.annotations.items():
+        for value, key in encoded.items():
+            if value in text:
+                raise Refused(
+                    f"this annotation holds the value of item {key}, and is not sealed",
+                    key=f"metadata.annotations[{name}]",
+                    hint="remove it: whatever put it there keeps a copy of the Secret in it",
+                )
+
+
 def _check_secret(secret: Secret) -> None:
+    _check_copies(secret)
     _check_frame(secret)
     secret_types.check_type_items(secret)
 

@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable
 
 import pytest
 
-from controller.workqueue import Backoff, WorkQueue
+from controller.workqueue import Backoff, TurnLimit, WorkQueue
 from tests.unit.controller.virtual_time import clock, run
 
 _BACKOFF = Backoff(first=1, cap=8)
@@ -173,3 +173,44 @@ def test_text_of_an_exception_is_not_logged(caplog: pytest.LogCaptureFixture) ->
 
 def test_backoff_of_many_failures_is_the_cap() -> None:
     assert Backoff(first=0.5, cap=60).after(10_000) == 60
+
+
+def test_key_that_is_undone_each_time_has_so_many_turns_in_a_while_and_others_are_not_held_up(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    turns: dict[str, list[float]] = {"a": [], "b": []}
+
+    async def scenario() -> None:
+        async def work(key: str) -> bool:
+            turns[key].append(clock())
+            if key == "a":
+                asyncio.get_running_loop().call_later(0.01, queue.add, "a")
+            return True
+
+        queue = WorkQueue[str](work, backoff=_BACKOFF, limit=TurnLimit(turns=5, within=10))
+        queue.add("a")
+        for at in range(0, 99, 3):
+            asyncio.get_running_loop().call_later(at, queue.add, "b")
+        await _for(99, queue)
+
+    run(scenario())
+    assert [round(at - turns["b"][0]) for at in turns["b"]] == list(range(0, 99, 3))
+    assert len(turns["a"]) == 50
+    for earlier, later in zip(turns["a"], turns["a"][5:], strict=False):
+        assert later - earlier > 9.99
+    lines = {record.getMessage() for record in caplog.records}
+    assert lines == {"a changes all the time: somebody else undoes what is done"}
+
+
+def test_turns_that_are_long_past_are_forgotten() -> None:
+    async def scenario() -> int:
+        async def work(_: str) -> bool:
+            return True
+
+        queue = WorkQueue[str](work, backoff=_BACKOFF, limit=TurnLimit())
+        for number in range(1000):
+            asyncio.get_running_loop().call_later(number, queue.add, str(number))
+        await _for(1000, queue)
+        return len(queue._turns._taken)
+
+    assert run(scenario()) <= 12

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 from dataclasses import replace
 from itertools import count
 
@@ -439,3 +440,18 @@ def test_what_the_crd_bounds_is_bounded_on_the_laptop_too(
 ) -> None:
     check_template(replace(SHARED, **{field: fits}), namespace="shop")  # type: ignore[arg-type]
     assert "at most" in refusal(replace(SHARED, **{field: too_much})).message  # type: ignore[arg-type]
+
+
+def test_an_annotation_with_a_copy_of_a_value_is_refused_and_says_what_keeps_it() -> None:
+    copy = (
+        f'{{"kind":"Secret","data":{{"password":"{base64.b64encode(CANARY.encode()).decode()}"}}}}'
+    )
+    annotations = {"note": "ask Ada", "kapp.k14s.io/original": copy}
+    with pytest.raises(Refused, match="holds the value of item password") as caught:
+        check_secret(secret(annotations=annotations))
+    assert caught.value.key == "metadata.annotations[kapp.k14s.io/original]"
+    assert CANARY not in str(caught.value)
+
+
+def test_an_annotation_with_a_short_value_may_be_chance() -> None:
+    check_secret(secret(annotations={"port": "NTQzMg=="}, data={"port": b"5432"}))
