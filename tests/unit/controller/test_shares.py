@@ -17,6 +17,7 @@ from controller.live import Glimpse, glimpse
 from controller.settings import Settings
 from controller.shares import Shares
 from controller.status import Key, Ref
+from controller.told import Told
 from tests.unit.controller.memory_api import Killed, MemoryApi, Object, place_of
 
 NOW = datetime(2026, 11, 22, 10, tzinfo=UTC)
@@ -40,7 +41,7 @@ class _Sealed:
 def make(api: MemoryApi) -> Shares:
     """A controller that has just started and listed what there is."""
     cluster = Cluster(cast("ApiServer", api))
-    secrets: dict[Key, Glimpse] = {}
+    secrets = Told[Glimpse]()
     grants = Grants(cluster=cluster)
     shares = Shares(
         cluster=cluster,
@@ -169,7 +170,9 @@ class _Meddled(MemoryApi):
             name = answer.body["metadata"]["name"]
             rule = {"apiGroups": [""], "resources": ["secrets"], "verbs": ["list"]}
             widened = self.put(f"{path}/{name}", {**answer.body, "rules": [rule]})
-            self.shares.grants.roles[Key("shop", name)] = read_granted(widened)
+            roles = self.shares.grants.roles
+            roles[Key("shop", name)] = read_granted(widened)
+            roles.position = widened["metadata"]["resourceVersion"]
         return answer
 
 
