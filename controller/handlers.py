@@ -26,6 +26,8 @@ _PAGE_OBJECTS = 500
 _IDLE_SECONDS = 0.1
 """How long kopf keeps a task for an object that has no more events."""
 
+_TELL_AGAIN_SECONDS = 0.5
+
 Object = Mapping[str, Any]
 See = Callable[[str | None, Object], None]
 
@@ -100,10 +102,11 @@ async def watch(registry: kopf.OperatorRegistry, started: Callable[[], None]) ->
         await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
     finally:
         # Those below them too, at once: a watch that outlives what it belongs to cannot be ended.
-        all_of_them = {*tasks, *_kopfs_own()}
-        for task in all_of_them:
-            task.cancel()
-        await asyncio.wait(all_of_them)
+        left = {*tasks, *_kopfs_own()}
+        while left:  # one that is told while it connects may take it for something else
+            for task in left:
+                task.cancel()
+            _, left = await asyncio.wait(left, timeout=_TELL_AGAIN_SECONDS)
     raise ClusterError(
         "the watches of our own kinds ended by themselves", hint="start it anew, as Kubernetes does"
     )
