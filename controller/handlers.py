@@ -27,6 +27,7 @@ _IDLE_SECONDS = 0.1
 """How long kopf keeps a task for an object that has no more events."""
 
 _TELL_AGAIN_SECONDS = 0.5
+_MOST_TIMES = 6
 
 Object = Mapping[str, Any]
 See = Callable[[str | None, Object], None]
@@ -103,10 +104,12 @@ async def watch(registry: kopf.OperatorRegistry, started: Callable[[], None]) ->
     finally:
         # Those below them too, at once: a watch that outlives what it belongs to cannot be ended.
         left = {*tasks, *_kopfs_own()}
-        while left:  # one that is told while it connects may take it for something else
+        for _ in range(_MOST_TIMES):  # told while it connects, one may take it for something else
             for task in left:
                 task.cancel()
             _, left = await asyncio.wait(left, timeout=_TELL_AGAIN_SECONDS)
+            if not left:
+                break
     raise ClusterError(
         "the watches of our own kinds ended by themselves", hint="start it anew, as Kubernetes does"
     )
