@@ -26,6 +26,9 @@ _PAGE_OBJECTS = 500
 _IDLE_SECONDS = 0.1
 """How long kopf keeps a task for an object that has no more events."""
 
+_TELL_AGAIN_SECONDS = 0.5
+_MOST_TIMES = 6
+
 Object = Mapping[str, Any]
 See = Callable[[str | None, Object], None]
 
@@ -100,10 +103,13 @@ async def watch(registry: kopf.OperatorRegistry, started: Callable[[], None]) ->
         await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
     finally:
         # Those below them too, at once: a watch that outlives what it belongs to cannot be ended.
-        all_of_them = {*tasks, *_kopfs_own()}
-        for task in all_of_them:
-            task.cancel()
-        await asyncio.wait(all_of_them)
+        left = {*tasks, *_kopfs_own()}
+        for _ in range(_MOST_TIMES):  # told while it connects, one may take it for something else
+            for task in left:
+                task.cancel()
+            _, left = await asyncio.wait(left, timeout=_TELL_AGAIN_SECONDS)
+            if not left:
+                break
     raise ClusterError(
         "the watches of our own kinds ended by themselves", hint="start it anew, as Kubernetes does"
     )
