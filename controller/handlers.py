@@ -20,7 +20,8 @@ from controller.liveness import Pulse
 from sealer.errors import ClusterError
 from sealer.manifests.models import GROUP
 
-_KOPF = str(Path(kopf.__file__).parent)
+_FOR_EVER = ("guard", str(Path(kopf.__file__).parent / "_cogs" / "aiokits" / "aiotasks.py"))
+"""By which function kopf has its lasting tasks guarded."""
 _VERSION = "v1alpha1"
 _PAGE_OBJECTS = 500
 _IDLE_SECONDS = 0.1
@@ -116,10 +117,13 @@ async def watch(registry: kopf.OperatorRegistry, started: Callable[[], None]) ->
 
 
 def _kopfs_own() -> Iterator[asyncio.Task[Any]]:
-    """The tasks whose work is code of kopf's."""
+    """What kopf runs for ever: its watches, and what they belong to.
+
+    Not what a watch has below it: that is what it waits for when it ends, and it ends it itself.
+    """
     for task in asyncio.all_tasks():
         code = getattr(task.get_coro(), "cr_code", None)
-        if code is not None and code.co_filename.startswith(_KOPF):
+        if code is not None and (code.co_name, code.co_filename) == _FOR_EVER:
             yield task
 
 
