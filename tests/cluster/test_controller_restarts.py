@@ -129,12 +129,18 @@ def test_api_server_that_restarts_is_waited_for(shop: Namespace, controller: Con
     assert controller.server.running
 
 
+def _begin_anew(api: ApiServer) -> None:
+    """Without their SealingKeys, or keys that are gone would be taken for lost ones."""
+    api.kubectl("delete", "secrets", "-n", "sealer-system", "-l", "sealer.dev/unsealing-key")
+    api.kubectl("delete", "sealingkeys", "--all")
+
+
 def test_two_replicas_make_one_key_and_one_works(
     installed_sealer: ApiServer, namespace: str, controller: Controller
 ) -> None:
     api, shop = installed_sealer, Namespace(installed_sealer, namespace)
     controller.server.stop()
-    api.kubectl("delete", "secrets", "-n", "sealer-system", "-l", "sealer.dev/unsealing-key")
+    _begin_anew(api)
     try:
         with ExitStack() as stack:
             pair = [
@@ -187,7 +193,7 @@ def test_replicas_without_a_lease_still_make_one_key(
 ) -> None:
     api = installed_sealer
     controller.server.stop()
-    api.kubectl("delete", "secrets", "-n", "sealer-system", "-l", "sealer.dev/unsealing-key")
+    _begin_anew(api)
     try:
         with running_controller(api, name="one") as one, running_controller(api, name="two") as two:
             keys = [each.metric("sealer_keys", state="Active") for each in (one, two)]
