@@ -15,7 +15,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import cast
 
@@ -143,8 +143,16 @@ def run_with_hooks(directory: Path, *arguments: str) -> tuple[int, str]:
     except BaseException:
         process.terminate()  # not killed: it removes its lock files
         process.wait()  # not for its output, which a hook that is left over could hold open
+        _remove_index_of(process.pid, directory)
         raise
     return process.returncode, (printed + said).decode(errors="backslashreplace")
+
+
+def _remove_index_of(pid: int, directory: Path) -> None:
+    """Git leaves the index of a commit of some files if it is ended while it makes the file."""
+    with suppress(GitError, OSError):
+        asked = run(directory, "rev-parse", "--git-path", f"next-index-{pid}.lock")
+        (directory / os.fsdecode(asked.removesuffix(b"\n"))).unlink(missing_ok=True)
 
 
 @contextmanager

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import shutil
+from pathlib import Path
 
 import pytest
 
@@ -133,3 +135,28 @@ def test_an_interrupt_during_a_hook_leaves_everything_but_the_files_as_it_was(
     with pytest.raises(KeyboardInterrupt):
         commit(repository, "a.yaml", "new.yaml", branch="topic")
     assert state(repository) == before
+
+
+def test_an_interrupt_before_git_can_clean_up_leaves_no_index_of_its_own(
+    repository: Repository, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "bin"
+    folder.mkdir()
+    (folder / "git").write_text(
+        "#!/bin/sh\n"
+        'case " $* " in *" commit "*)\n'
+        f'  : > "{repository.root}/.git/next-index-$$.lock"\n'
+        f"  kill -INT {os.getpid()}\n"
+        "  exec sleep 20;;\n"
+        "esac\n"
+        f'exec "{shutil.which("git")}" "$@"\n',
+        encoding="utf-8",
+    )
+    (folder / "git").chmod(0o755)
+    repository.save("a.yaml", "A\n")
+    before = state(repository)
+    monkeypatch.setenv("PATH", str(folder), prepend=os.pathsep)
+    with pytest.raises(KeyboardInterrupt):
+        commit(repository, "a.yaml")
+    assert state(repository) == before
+    assert not list((repository.root / ".git").glob("next-index-*"))
