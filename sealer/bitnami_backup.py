@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 
 from sealer import plaintext
 from sealer.backup import FORMAT, KIND, SEALED_SECRETS_KEYS, read_object
-from sealer.bitnami_keys import ACTIVE, KeyPair, newest_first, read_key_in_use
+from sealer.bitnami_keys import ACTIVE, KeyPair, newest_first, read_each, read_key_in_use
 from sealer.bitnami_opening import check_opens
 from sealer.crypto.bitnami import PrivateKey, short_fingerprint
 from sealer.crypto.encoding import encode_base64
@@ -137,14 +137,7 @@ class Saved:
     @classmethod
     def of(cls, manifests: Iterable[Mapping[str, object]]) -> Saved:
         """Take what the API server lists under `KEY_LABEL`; what is malformed is a problem."""
-        keys: list[SavedKey] = []
-        problems: list[SealerError] = []
-        for manifest in manifests:
-            try:
-                keys.append(SavedKey.of(manifest))
-            except SealerError as error:
-                problems.append(error)
-        return cls(tuple(keys), tuple(problems))
+        return cls(*read_each(manifests, SavedKey.of))
 
     @property
     def private(self) -> list[PrivateKey]:

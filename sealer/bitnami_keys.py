@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from typing import TypeVar
 
 from sealer import plaintext
 from sealer.crypto.bitnami import Certificate, PrivateKey, private_keys_from_pem
@@ -18,6 +19,8 @@ from sealer.manifests.bitnami import KEY_LABEL
 from sealer.manifests.models import Secret, identity
 from sealer.manifests.nodes import Value
 from sealer.sources import Source
+
+T = TypeVar("T")
 
 ACTIVE = "active"
 _KEY = "tls.key"
@@ -70,6 +73,25 @@ def read_key_in_use(secret: Secret) -> KeyPair:
         InvalidKey: as `read_key`; or there is no certificate.
     """
     return _read_key(secret, _key_of_certificate)
+
+
+def read_each(
+    manifests: Iterable[Mapping[str, object]], read: Callable[[Mapping[str, object]], T]
+) -> tuple[tuple[T, ...], tuple[SealerError, ...]]:
+    """Key Secrets as the API server lists them, and why some cannot be read; in their order.
+
+    Args:
+        manifests: what it lists under `KEY_LABEL`.
+        read: reads one; what it raises as a `SealerError` is a problem that stops no other.
+    """
+    found: list[T] = []
+    problems: list[SealerError] = []
+    for manifest in manifests:
+        try:
+            found.append(read(manifest))
+        except SealerError as error:
+            problems.append(error)
+    return tuple(found), tuple(problems)
 
 
 def read_backup(source: Source) -> Backup:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from sealer import plaintext
-from sealer.bitnami_keys import ACTIVE
+from sealer.bitnami_keys import ACTIVE, read_each
 from sealer.crypto.bitnami import Certificate, short_fingerprint
 from sealer.errors import InvalidKey, SealerError
 from sealer.keyring import KeyState
@@ -92,12 +92,6 @@ class Listed:
     @classmethod
     def of(cls, manifests: Iterable[Mapping[str, object]]) -> Listed:
         """Take what the API server lists under `KEY_LABEL`; what is malformed is a problem."""
-        keys: list[ListedKey] = []
-        problems: list[SealerError] = []
-        for manifest in manifests:
-            try:
-                keys.append(ListedKey.read(manifest))
-            except SealerError as error:
-                problems.append(error)
-        keys.sort(key=lambda key: (key.made_at, key.name), reverse=True)
-        return cls(tuple(keys), tuple(problems))
+        keys, problems = read_each(manifests, ListedKey.read)
+        newest = sorted(keys, key=lambda key: (key.made_at, key.name), reverse=True)
+        return cls(tuple(newest), problems)

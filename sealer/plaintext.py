@@ -46,7 +46,7 @@ _MARKS = COPIES | frozenset(
         "kustomize.toolkit.fluxcd.io/namespace",
     }
 )
-"""What is put on objects in a cluster: copies of them, kubectl's, kapp's and Rancher's; and marks.
+"""What is put on objects in a cluster: copies of them, see `COPIES`; and marks.
 Argo CD removes what bears its mark and is not in Git, so it would remove the Secret that is made.
 """
 
