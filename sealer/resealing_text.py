@@ -18,7 +18,7 @@ from sealer.gathering import gather
 from sealer.key_usage import exposed, may_be_resealed, under_revoked
 from sealer.manifests import documents
 from sealer.manifests.documents import Edit, Put
-from sealer.manifests.models import SealedSecret
+from sealer.manifests.models import SealedSecret, qualified
 from sealer.offers import Wraps
 from sealer.sources import Found, Source
 
@@ -34,16 +34,21 @@ class Held:
     """What was left under a revoked key.
 
     Attributes:
-        place: file and line.
-        obj: such as `SealedSecret shop/db`.
+        file: path, as the user calls it.
+        line: from 1.
+        name: `namespace/name` of the SealedSecret.
         key: id of the revoked key.
         items: keys of the items, whose values are to be rotated.
     """
 
-    place: str
-    obj: str
+    file: str
+    line: int
+    name: str
     key: str
     items: tuple[str, ...]
+
+    def __str__(self) -> str:
+        return f"{self.file}:{self.line}: SealedSecret {self.name}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,7 +162,13 @@ def _held(
         if one.entry in entries:
             by_key.setdefault(one.key, []).extend(one.items)
     for key, items in by_key.items():
-        yield Held(place=at.place, obj=str(sealed), key=key, items=tuple(sorted(items)))
+        yield Held(
+            file=at.source.name,
+            line=at.line(),
+            name=qualified(sealed.metadata),
+            key=key,
+            items=tuple(sorted(items)),
+        )
 
 
 def _is_foreign(sealed: SealedSecret, own: frozenset[str]) -> bool:

@@ -45,6 +45,17 @@ class Finding:
         key = f"key {self.key}" if self.key else ""
         return ": ".join(part for part in (place, self.obj, key, self.message) if part)
 
+    def to_json(self) -> dict[str, object]:
+        """What `json.dumps` takes: the object by its name, as all reports for programs have it."""
+        return {
+            "file": self.file,
+            "line": self.line,
+            "object": self.obj.partition(" ")[2],
+            "key": self.key,
+            "message": self.message,
+            "hint": self.hint,
+        }
+
 
 @dataclass(frozen=True, slots=True)
 class Checks:

@@ -15,6 +15,7 @@ from sealer.cli.output import Terminal
 from sealer.errors import SealerError
 from sealer.manifests.bitnami import BitnamiSealedSecret
 from sealer.sources import Found
+from sealer.verification import finding_of
 from sealer.wording import count
 
 if TYPE_CHECKING:
@@ -110,7 +111,7 @@ class Drill:
             "keys": [key.fingerprint for key in self._saved],
             "opened": list(proof.opened) if proof else [],
             "missing": list(proof.missing) if proof else [],
-            "failures": [str(failure) for failure in self._failures()],
+            "failures": [finding_of(failure).to_json() for failure in self._failures()],
         }
 
     def summary(self) -> list[str]:

@@ -22,6 +22,7 @@ from sealer.cli.repository import Repositories
 from sealer.gathering import Placed
 from sealer.manifests.times import format_time
 from sealer.sources import Found
+from sealer.verification import finding_of
 from sealer.wording import count
 
 
@@ -132,7 +133,7 @@ def _report(opened: Backup, proof: Proof) -> dict[str, object]:
         "missing": [
             {"key": missing.key, "objects": list(missing.objects)} for missing in proof.missing
         ],
-        "failures": [str(failure) for failure in proof.failures],
+        "failures": [finding_of(failure).to_json() for failure in proof.failures],
     }
 
 

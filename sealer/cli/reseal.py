@@ -6,7 +6,7 @@ What kubeseal sealed names no key, so that only who opens it can reseal it: `res
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import click
@@ -184,7 +184,7 @@ def _tell(run: _Run, arguments: Arguments, terminal: Terminal) -> None:
     if arguments.output_format == "json":
         terminal.json(_report(run))
     elif arguments.dry_run:
-        for line in _details({outcome.item.name: outcome.names for outcome in run.changed}):
+        for line in _details({outcome.item.name: outcome.changed for outcome in run.changed}):
             terminal.line(line)
     if run.note:
         terminal.note(run.note)
@@ -356,17 +356,23 @@ def _report(run: _Run) -> dict[str, object]:
             for name in outcome.changed
         ],
         "held": [
-            {"file": held.place, "object": held.obj, "key": held.key, "items": list(held.items)}
+            {
+                "file": held.file,
+                "line": held.line,
+                "object": held.name,
+                "key": held.key,
+                "items": list(held.items),
+            }
             for held in dict.fromkeys(run.held)
         ],
-        "failures": [asdict(finding_of(failure)) for failure in run.failures],
+        "failures": [finding_of(failure).to_json() for failure in run.failures],
     }
 
 
 def _left(held: Held) -> str:
     items = ", ".join(held.items)
     return (
-        f"{held.place}: {held.obj}: left under revoked key {short_id(held.key)}: {items}; rotate "
+        f"{held}: left under revoked key {short_id(held.key)}: {items}; rotate "
         "and seal anew, since a reseal would only hide it (--revoked reseals all the same)"
     )
 

@@ -79,7 +79,7 @@ def _turned(
         Done(
             qualified(sealed.metadata),
             f"{sealed}: {', '.join(items)} resealed to {to}",
-            {"object": str(sealed), "items": list(items)},
+            {"object": qualified(sealed.metadata), "items": list(items)},
         )
         for sealed, items in found.changed
     )

@@ -88,7 +88,7 @@ def sort_for_commit(planned: PlannedCommit, outcomes: Sequence[Outcome]) -> Sort
             result.unchanged.append(outcome)
             continue
         (result.to_write if outcome.changed else result.earlier).append(outcome)
-        result.objects[outcome.item.name] = tuple(dict.fromkeys((*pending, *outcome.names)))
+        result.objects[outcome.item.name] = tuple(dict.fromkeys((*pending, *outcome.changed)))
     paths = [outcome.path for outcome in (*result.to_write, *result.earlier)]
     check_files(planned.worktree, paths, branch=planned.wish.branch or None, modified=True)
     return result

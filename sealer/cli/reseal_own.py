@@ -58,7 +58,7 @@ def with_keys(order: Order) -> Turn:
             Done(
                 qualified(sealed.metadata),
                 f"{sealed}: opens for {to} too",
-                {"object": str(sealed), "keys": list(ids)},
+                {"object": qualified(sealed.metadata), "keys": list(ids)},
             )
             for sealed in found.changed
         )

@@ -84,12 +84,7 @@ class Outcome:
 
     @property
     def changed(self) -> tuple[str, ...]:
-        """The objects that are on a newer key now, each once."""
-        return tuple(dict.fromkeys(str(one) for result in self.results for one in result.changed))
-
-    @property
-    def names(self) -> tuple[str, ...]:
-        """The same objects as `changed`, without their kind."""
+        """The names of the objects that are on a newer key now, each once."""
         changed = (one for result in self.results for one in result.changed)
         return tuple(dict.fromkeys(qualified(one.metadata) for one in changed))
 

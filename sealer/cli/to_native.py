@@ -82,8 +82,9 @@ def _turned(source: Source, convert: Convert, *, to: Recipients, keys: tuple[str
 
 def _done(one: Converted, to: Recipients) -> Done:
     items = ", ".join(one.sealed.encrypted_data) or "no items"
-    report: dict[str, object] = {"object": str(one.sealed), "openedWith": list(one.keys)}
-    return Done(qualified(one.sealed.metadata), f"{one.sealed}: {items} sealed to {to}", report)
+    name = qualified(one.sealed.metadata)
+    report: dict[str, object] = {"object": name, "openedWith": list(one.keys)}
+    return Done(name, f"{one.sealed}: {items} sealed to {to}", report)
 
 
 def _convert(

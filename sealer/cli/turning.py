@@ -9,7 +9,7 @@ kept. Done again, it goes on.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from sealer.cli import commits
@@ -227,7 +227,7 @@ def _report(state: _Run) -> None:
                     for item, turned in state.turned
                     for one in turned.done
                 ],
-                "failures": [asdict(finding_of(failure)) for failure in state.failures],
+                "failures": [finding_of(failure).to_json() for failure in state.failures],
             }
         )
     elif state.job.dry_run:

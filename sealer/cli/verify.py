@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -23,6 +23,7 @@ from sealer.cli.private_keys import PrivateKeys, read_keyring_or_files
 from sealer.cli.repository import Repositories, shown
 from sealer.errors import InvalidManifest, SealerError, UsageError
 from sealer.kustomize import find_copies, find_renamed
+from sealer.manifests.models import qualified
 from sealer.pinned_keys import PinnedKey, short_id
 from sealer.verification import (
     Checked,
@@ -104,7 +105,7 @@ def command(arguments: Arguments, terminal: Terminal) -> int:
             {
                 "files": report.files,
                 "objects": [_object(item) for item in report.checked],
-                "findings": [asdict(finding) for finding in report.findings],
+                "findings": [finding.to_json() for finding in report.findings],
             }
         )
     else:
@@ -213,7 +214,7 @@ def _object(checked: Checked) -> dict[str, object]:
     return {
         "file": checked.at.source.name,
         "line": checked.at.line(),
-        "object": str(checked.sealed),
+        "object": qualified(checked.sealed.metadata),
         "openedWith": list(checked.keys),
     }
 

@@ -195,7 +195,7 @@ def test_what_is_under_a_revoked_key_is_left_and_named() -> None:
     result = reseal_source(_source(text), KeyringOffers(_revoked()))
     assert (result.text, result.changed, result.failures) == (text, (), ())
     assert result.held == (
-        Held(place="a.yaml:1", obj="SealedSecret shop/one", key=_OLD.id, items=("password",)),
+        Held(file="a.yaml", line=1, name="shop/one", key=_OLD.id, items=("password",)),
     )
 
 
@@ -306,3 +306,16 @@ def test_one_object_twice_is_a_finding_unless_it_is_for_another_cluster() -> Non
 
 def test_an_error_without_a_line_is_a_finding_without_one() -> None:
     assert str(finding_of(SealerError("broken", file="dir/a.yaml"))) == "dir/a.yaml: broken"
+
+
+def test_a_finding_for_programs_names_the_object_as_every_report_does() -> None:
+    error = SealerError("broken", file="dir/a.yaml:7", obj="SealedSecret shop/db", key="password")
+    assert finding_of(error).to_json() == {
+        "file": "dir/a.yaml",
+        "line": 7,
+        "object": "shop/db",
+        "key": "password",
+        "message": "broken",
+        "hint": "",
+    }
+    assert finding_of(SealerError("broken", file="a.yaml")).to_json()["object"] == ""
