@@ -15,7 +15,6 @@ from typing import TypeVar
 
 import click
 
-from sealer import files
 from sealer.cli import commits, hidden, options
 from sealer.cli.commits import CommitWish, Deed, PlannedCommit
 from sealer.cli.connecting import Wish
@@ -152,7 +151,6 @@ def create(arguments: Arguments, read: Read, *, type_: str, terminal: Terminal) 
     if path is None:
         destination.put(text, terminal=terminal)
         return
-    files.make_folder(path.parent)
     note = f"{path}: {sealed}: {', '.join(sealed.encrypted_data)} sealed to {to}"
     summary = f"create {qualified(sealed.metadata)}"
     deed = Deed(command="create", summary=summary, details=[note])

@@ -8,7 +8,8 @@
 - Work that takes long counts what it has done on stderr, on a terminal only.
 - Colour marks these words only, and only on a terminal, without NO_COLOR and TERM=dumb.
 - Text from files (names, paths) cannot move the cursor: what is not printable is escaped.
-- No file is overwritten without `--force`; every file is written whole or not at all.
+- No file is overwritten without `--force`; every file is written whole or not at all, and the
+  folders that are missing above it are made.
 - No secret value is printed, but by `unseal` and `shared get`, whose purpose it is.
 """
 
@@ -27,7 +28,7 @@ from typing import TextIO, TypeVar
 import click
 
 from sealer import files
-from sealer.errors import AlreadyExists, FileError, SealerError
+from sealer.errors import AlreadyExists, FileError, SealerError, UsageError
 from sealer.wording import count, printable
 
 Row = Sequence[str]
@@ -133,6 +134,7 @@ class Destination:
 
         Raises:
             AlreadyExists: the file is there, and `--force` is not given.
+            UsageError: it is a directory.
             FileError: it cannot be written.
         """
         self.put_bytes(text.encode(), terminal=terminal, mode=mode)
@@ -141,6 +143,8 @@ class Destination:
         """Write a result that is not text, byte for byte; raises as `put`."""
         if self.path is None:
             terminal.raw(content)
+        elif self.path.endswith(("/", os.sep)):
+            raise _directory(self.path)
         else:
             _put_file(Path(self.path), content, force=self.force, mode=mode)
 
@@ -150,12 +154,15 @@ def put_file(path: Path, text: str, *, force: bool, mode: int | None = None) -> 
 
     Raises:
         AlreadyExists: the file is there.
+        UsageError: it is a directory.
         FileError: it cannot be written.
     """
     _put_file(path, text.encode(), force=force, mode=mode)
 
 
 def _put_file(path: Path, content: bytes, *, force: bool, mode: int | None) -> None:
+    refuse_existing([path], force=force)
+    files.make_folder(path.parent)
     if force:
         files.write(path, content, mode=mode)
         return
@@ -170,15 +177,21 @@ def refuse_existing(paths: Iterable[Path], *, force: bool) -> None:
 
     Raises:
         AlreadyExists: a file is there, and `force` does not allow to replace it.
+        UsageError: one is a directory.
     """
-    if not force:
-        for path in paths:
-            if path.exists():
-                raise _existing(path)
+    for path in paths:
+        if path.is_dir():
+            raise _directory(str(path))
+        if path.exists() and not force:
+            raise _existing(path)
 
 
 def _existing(path: Path) -> AlreadyExists:
     return AlreadyExists("there is a file already", file=str(path), hint="--force replaces it")
+
+
+def _directory(path: str) -> UsageError:
+    return UsageError("is a directory", file=path, hint="name a file in it")
 
 
 def show_error(error: SealerError) -> None:

@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING
 
 import click
 
-from sealer import files
 from sealer.cli import commits, options
 from sealer.cli.commits import CommitWish, Deed, PlannedCommit
 from sealer.cli.connecting import Wish
@@ -315,7 +314,6 @@ def _write(texts: Mapping[Path, str], *, force: bool, terminal: Terminal) -> Non
     written = 0
     try:
         for target, text in texts.items():
-            files.make_folder(target.parent)
             put_file(target, text, force=force)
             written += 1
     except (SealerError, KeyboardInterrupt, SystemExit):
