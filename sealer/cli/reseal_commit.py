@@ -43,10 +43,11 @@ class Sorted:
 
 @dataclass(frozen=True, slots=True)
 class _Standing:
-    # Files by where links lead to: what HEAD has of those that differ, and which are ignored.
+    # Files by where links lead to: what HEAD has of those that differ, and which are not committed.
     root: Path
     before: Mapping[Path, bytes | None]
     ignored: frozenset[Path]
+    skipped: frozenset[Path]
 
     def pending(self, outcome: Outcome) -> tuple[str, ...]:
         """What was resealed in it and is not committed; none where anything else has changed."""
@@ -61,6 +62,8 @@ class _Standing:
             why, hint = "belongs to another repository", "run it there"
         elif _real(outcome) in self.ignored:
             why, hint = "is ignored by Git", "run it without --commit"
+        elif _real(outcome) in self.skipped:
+            why, hint = "Git is told to skip it (skip-worktree)", "run it without --commit"
         elif _real(outcome) in self.before and not self.pending(outcome):
             why = "has changes that are not committed"
             hint = "commit or stash what you changed, and run it again"
@@ -96,7 +99,7 @@ def sort_for_commit(planned: PlannedCommit, outcomes: Sequence[Outcome]) -> Sort
 
 def _standing(worktree: Worktree, outcomes: Sequence[Outcome]) -> _Standing:
     from sealer.git.history import WORK_TREE, History  # noqa: PLC0415 - Git is for --commit
-    from sealer.git.setup import ignored_files  # noqa: PLC0415 - same
+    from sealer.git.setup import ignored_files, skipped_files  # noqa: PLC0415 - same
 
     root = worktree.root
     history = History(worktree)
@@ -107,6 +110,7 @@ def _standing(worktree: Worktree, outcomes: Sequence[Outcome]) -> _Standing:
         root=root,
         before={root / change.path: change.before for change in changes},
         ignored=ignored_files(worktree, inside),
+        skipped=skipped_files(worktree, inside),
     )
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import os
 import re
+import shlex
 import tempfile
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -79,6 +80,7 @@ def check_files(
     _check_state(worktree.root, branch)
     names = _names(worktree.root, paths)
     _check_ignored(worktree.root, names, force=force)
+    _check_skipped(worktree.root, names)
     changed = standing.changed(worktree.root, names)
     staged = standing.staged(worktree.root, names).keys()
     if taken := sorted(staged) if modified else sorted({*changed, *staged}):
@@ -135,6 +137,7 @@ def commit_files(
     _check_state(root, branch)
     names = _names(root, paths)
     _check_ignored(root, names, force=force)
+    _check_skipped(root, names)
     _check_staged(root, names)
     if not (changed := standing.changed(root, names)):
         return None
@@ -222,6 +225,15 @@ def _check_ignored(root: Path, names: Sequence[str], *, force: bool) -> None:
             "is ignored by Git (`git check-ignore -v` says why)",
             file=ignored[0],
             hint="take it out of .gitignore, or commit it yourself with `git add --force`",
+        )
+
+
+def _check_skipped(root: Path, names: Sequence[str]) -> None:
+    if skipped := standing.skipped(root, names):
+        raise Refused(
+            "Git is told to skip it (skip-worktree), and it would not be committed",
+            file=skipped[0],
+            hint=f"git update-index --no-skip-worktree {shlex.quote(skipped[0])}",
         )
 
 

@@ -70,5 +70,15 @@ def ignored_files(worktree: Worktree, paths: Sequence[Path]) -> frozenset[Path]:
     return frozenset(worktree.root / name for name in standing.ignored(worktree.root, names))
 
 
+def skipped_files(worktree: Worktree, paths: Sequence[Path]) -> frozenset[Path]:
+    """Those of some files that a commit would leave out, links followed; see `standing.skipped`.
+
+    Raises:
+        GitError: Git fails; also where a path is outside of the work tree.
+    """
+    names = [os.path.realpath(path) for path in paths]
+    return frozenset(worktree.root / name for name in standing.skipped(worktree.root, names))
+
+
 def _is_inside(path: Path, folder: Path) -> bool:
     return Path(os.path.realpath(path)).is_relative_to(os.path.realpath(folder))

@@ -84,6 +84,20 @@ def ignored(root: Path, names: Sequence[str]) -> list[str]:
     return found + [name for name in absent if _would_be_ignored(root, name)]
 
 
+def skipped(root: Path, names: Sequence[str]) -> list[str]:
+    """The files that a commit would leave out, because Git is told to skip them (skip-worktree).
+
+    Not those outside of a sparse checkout: Git looks at them again as soon as they are there.
+    """
+    lines = listed(root, ("ls-files", "-z", "-v", "--"), names)
+    found = [line[2:] for line in lines if line[0] in "Ss"]
+    if not found:
+        return []
+    ask = ("config", "--type=bool", "--get", "core.sparseCheckout")
+    is_sparse = commands.run(root, *ask, accepted=(0, 1)) == b"true\n"
+    return [name for name in found if not is_sparse or os.path.lexists(root / name)]
+
+
 def _would_be_ignored(root: Path, name: str) -> bool:
     # One at a time, since it prints names in quotes. What begins with a dot is no pattern to it.
     ask = ("check-ignore", "--", f"./{name}")

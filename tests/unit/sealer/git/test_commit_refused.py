@@ -80,6 +80,23 @@ def test_an_ignored_file_is_refused_before_it_is_there(repository: Repository, n
     check(repository, "new.yaml", "kept.secret.yaml", "a.yaml")
 
 
+@pytest.mark.parametrize("gone", [False, True])
+def test_a_file_that_git_is_told_to_skip_is_refused(repository: Repository, *, gone: bool) -> None:
+    repository.commit({"it's.yaml": "x\n"})
+    repository.git("update-index", "--skip-worktree", "it's.yaml")
+    repository.save("new.yaml", "new\n")
+    if gone:
+        (repository.root / "it's.yaml").unlink()
+    before = state(repository)
+    with pytest.raises(Refused, match=r"it's\.yaml: .*skip-worktree") as caught:
+        check(repository, "new.yaml", "it's.yaml", modified=True)
+    assert "--no-skip-worktree 'it'\"'\"'s.yaml'" in caught.value.hint
+    repository.save("it's.yaml", "X\n")
+    with pytest.raises(Refused, match="skip-worktree"):
+        commit(repository, "new.yaml", "it's.yaml")
+    assert state(repository) == before
+
+
 def test_an_index_that_is_locked_is_told_with_what_stands(repository: Repository) -> None:
     repository.save("new.yaml", "new\n")
     repository.save(".git/index.lock", "")
