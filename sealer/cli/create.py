@@ -13,7 +13,7 @@ from datetime import datetime
 import click
 
 from sealer import creation
-from sealer.cli import creating, item_values
+from sealer.cli import creating, item_values, options
 from sealer.cli.creating import Arguments, create, secret_text
 from sealer.cli.inputs import read_bytes
 from sealer.cli.item_values import ItemSources
@@ -84,7 +84,7 @@ class BootstrapToken(Arguments):
     groups: tuple[str, ...]
 
 
-@click.group("create")
+@click.group("create", cls=options.Group)
 def command() -> None:
     """Make sealed Secrets from values, as kubectl makes plain ones.
 

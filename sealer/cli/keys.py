@@ -71,7 +71,7 @@ Step by step: docs/runbooks.
 """
 
 
-class Sections(click.Group):
+class Sections(options.Group):
     """A group whose help says what is for which day."""
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:

@@ -16,6 +16,7 @@ from typing import TypeVar
 
 import click
 
+from sealer.cli import output
 from sealer.cli.output import Terminal
 from sealer.service_proxy import DEFAULT
 
@@ -60,11 +61,36 @@ class Text(click.types.StringParamType):
 class Command(click.Command):
     """A command whose help ends in examples."""
 
+    def get_help_option(self, ctx: click.Context) -> click.Option | None:
+        """`--help`, which fails as every output does."""
+        return _written(super().get_help_option(ctx))
+
     def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """The examples, as they are typed."""
         del ctx
         if self.epilog:
             write_verbatim(formatter, "Examples:\n" + indent(self.epilog, "  "))
+
+
+class Group(click.Group):
+    """A group of commands."""
+
+    def get_help_option(self, ctx: click.Context) -> click.Option | None:
+        """`--help`, which fails as every output does."""
+        return _written(super().get_help_option(ctx))
+
+
+def _written(option: click.Option | None) -> click.Option | None:
+    if option is not None:
+        option.callback = _show_help
+    return option
+
+
+def _show_help(context: click.Context, parameter: click.Parameter, value: object) -> None:
+    del parameter
+    if value and not context.resilient_parsing:
+        output.write(f"{context.get_help()}\n")
+        context.exit()
 
 
 def command(name: str, *, examples: str) -> Callable[[Function], Command]:

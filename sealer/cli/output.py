@@ -20,6 +20,7 @@ import os
 import re
 import sys
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from time import monotonic, sleep
@@ -48,11 +49,11 @@ class Terminal:
     def note(self, text: str) -> None:
         """One line on stderr about what was done."""
         if not self.quiet:
-            click.echo(printable(text), err=True)
+            _say(printable(text))
 
     def warn(self, text: str) -> None:
         """One line on stderr about something that may surprise."""
-        click.echo(f"{_marked('warning:', 'yellow')} {printable(text)}", err=True)
+        _say(f"{_marked('warning:', 'yellow')} {printable(text)}")
 
     def counted(self, items: Iterable[_Item], what: str) -> Iterator[_Item]:
         """The items, with a count of them on stderr while a terminal waits for long."""
@@ -63,10 +64,10 @@ class Terminal:
             yield item
             if watched and monotonic() >= next_look:
                 shown = f"{count(number, what)} …"
-                click.echo(f"\r{shown}", nl=False, err=True)
+                _say(f"\r{shown}", end="")
                 next_look = monotonic() + _BLINK_SECONDS
         if shown:
-            click.echo(f"\r{' ' * len(shown)}\r", nl=False, err=True)
+            _say(f"\r{' ' * len(shown)}\r", end="")
 
     def waiting(self, what: str, *, seconds: float) -> Iterator[None]:
         """Look again every half second, until that many are over; a terminal shows how many."""
@@ -80,11 +81,11 @@ class Terminal:
                     return
                 if watched and waited >= _PATIENCE_SECONDS:
                     shown = f"waiting for {what}: {waited:.0f} s …"
-                    click.echo(f"\r{shown}", nl=False, err=True)
+                    _say(f"\r{shown}", end="")
                 sleep(min(_LOOK_SECONDS, seconds - waited))
         finally:
             if shown:
-                click.echo(f"\r{' ' * len(shown)}\r", nl=False, err=True)
+                _say(f"\r{' ' * len(shown)}\r", end="")
 
     def agrees(self, question: str) -> bool:
         """Ask for yes or no; no where nobody is there to answer, or wants to be asked."""
@@ -97,21 +98,21 @@ class Terminal:
 
     def line(self, text: str) -> None:
         """One line of a result, for people."""
-        _write(printable(text).encode() + b"\n")
+        write(printable(text).encode() + b"\n")
 
     def result(self, text: str) -> None:
         """A whole result, byte for byte: UTF-8, line breaks as they are."""
-        _write(text.encode())
+        write(text.encode())
 
     def raw(self, content: bytes) -> None:
         """A result that need not be text."""
-        _write(content)
+        write(content)
 
     def json(self, report: object) -> None:
         """A result for programs."""
         text = json.dumps(report, indent=2, ensure_ascii=False) + "\n"
         # Names of files may hold bytes that are no text: escaped, as JSON allows.
-        _write(text.encode(errors="backslashreplace"))
+        write(text.encode(errors="backslashreplace"))
 
     def table(self, header: Row, rows: Iterable[Row]) -> None:
         """A result in columns, as kubectl prints them."""
@@ -197,17 +198,17 @@ def _directory(path: str) -> UsageError:
 def show_error(error: SealerError) -> None:
     """`error: …` and, where there is advice, `hint: …`."""
     first, *others = map(printable, str(error).split("\n"))
-    click.echo(f"{_marked('error:', 'red')} {first}", err=True)
+    _say(f"{_marked('error:', 'red')} {first}")
     for line in others:  # what somebody else said; set off, so that it cannot pass for ours
-        click.echo(f"  {line.strip()}", err=True)
+        _say(f"  {line.strip()}")
     if error.hint:
-        click.echo(f"{_marked('hint:', 'cyan')} {printable(error.hint)}", err=True)
+        _say(f"{_marked('hint:', 'cyan')} {printable(error.hint)}")
 
 
 def show_usage_error(error: click.ClickException) -> None:
     """What click says about a command line, in our form; help where nothing is asked for."""
     if isinstance(error, click.exceptions.NoArgsIsHelpError):
-        click.echo(error.format_message(), err=True)
+        _say(error.format_message())
         return
     text = " ".join(error.format_message().split()).rstrip(".")
     text = _SUPERFLUOUS.sub(r"\1", text)  # half of a value with a blank in it, for example
@@ -216,12 +217,23 @@ def show_usage_error(error: click.ClickException) -> None:
     show_error(SealerError(text[:1].lower() + text[1:], hint=hint))
 
 
-def _write(raw: bytes) -> None:
+def _say(text: str, *, end: str = "\n") -> None:
+    with suppress(OSError):  # full, or nobody listens: no reason to leave work half done
+        click.echo(f"{text}{end}", nl=False, err=True)
+
+
+def write(content: str | bytes) -> None:
+    """Write to stdout.
+
+    Raises:
+        FileError: it is closed, or takes no more.
+        BrokenPipeError: nobody reads on, with which a command ends quietly.
+    """
     if sys.stdout is None:  # whoever started us has closed it
         raise FileError("cannot be written: it is closed", file="<stdout>")
     try:
-        click.echo(raw, nl=False)
-    except BrokenPipeError:  # `main` ends quietly where the reader has gone away
+        click.echo(content, nl=False)
+    except BrokenPipeError:
         raise
     except OSError as error:
         raise FileError(f"cannot be written: {error.strerror}", file="<stdout>") from None

@@ -17,7 +17,7 @@ import click
 from click.shell_completion import CompletionItem
 
 import sealer
-from sealer.cli.options import write_verbatim
+from sealer.cli import options, output
 from sealer.errors import UsageError
 
 
@@ -70,7 +70,7 @@ Every option can also be set in the environment: --keyring DIR is SEALER_KEYRING
 """
 
 
-class LazyGroup(click.Group):
+class LazyGroup(options.Group):
     """A group whose commands are those of the table."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
@@ -121,7 +121,7 @@ class LazyGroup(click.Group):
     def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """The first steps, as they are typed."""
         del ctx
-        write_verbatim(formatter, _EPILOG)
+        options.write_verbatim(formatter, _EPILOG)
 
     def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
         """The names that begin so, and options; again without importing."""
@@ -136,7 +136,21 @@ class LazyGroup(click.Group):
 _SETTINGS = MappingProxyType({"help_option_names": ["-h", "--help"], "max_content_width": 100})
 
 
+def _show_version(context: click.Context, parameter: click.Parameter, value: object) -> None:
+    del parameter
+    if value and not context.resilient_parsing:
+        output.write(f"{context.command_path} {sealer.__version__}\n")
+        context.exit()
+
+
 @click.group(cls=LazyGroup, context_settings=dict(_SETTINGS))
-@click.version_option(sealer.__version__, message="%(prog)s %(version)s", help="Print the version.")
+@click.option(
+    "--version",
+    is_flag=True,
+    expose_value=False,
+    is_eager=True,
+    callback=_show_version,
+    help="Print the version.",
+)
 def root() -> None:
     """Seal secrets on your laptop, commit them to Git, open them only where they belong."""

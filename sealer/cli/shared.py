@@ -20,7 +20,7 @@ From Git, it is `sealer seal --kind SharedSecret`, and access stands in spec.tem
 """
 
 
-class Group(click.Group):
+class Group(options.Group):
     """A group whose help ends in what to type."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:

@@ -16,6 +16,7 @@ from sealer.errors import FileError
 
 _ROOT = Path(__file__).parents[4]
 _VALUE = "made-up-password"
+_PRINTING = ["completion zsh", "--help", "--version", "keys --help", "create tls --help"]
 
 
 @pytest.fixture
@@ -90,11 +91,12 @@ def test_an_error_of_ours_decides_the_exit_code_and_shows_its_hint(
     assert capsys.readouterr().err == "error: a: cannot be read\nhint: look\n"
 
 
-def test_a_reader_that_goes_away_is_no_traceback() -> None:
+@pytest.mark.parametrize("line", _PRINTING)
+def test_a_reader_that_goes_away_is_no_traceback(line: str) -> None:
     reading, writing = os.pipe()
     os.close(reading)
     result = subprocess.run(
-        [sys.executable, "-m", "sealer", "completion", "zsh"],
+        [sys.executable, "-m", "sealer", *line.split()],
         stdout=writing,
         stderr=subprocess.PIPE,
         check=False,
@@ -103,16 +105,30 @@ def test_a_reader_that_goes_away_is_no_traceback() -> None:
     assert (result.returncode, result.stderr) == (1, b"")
 
 
-def test_a_full_disk_behind_stdout_is_an_error() -> None:
+@pytest.mark.parametrize("line", _PRINTING)
+def test_a_full_disk_behind_stdout_is_an_error(line: str) -> None:
     with Path("/dev/full").open("wb") as full:
-        program = [sys.executable, "-m", "sealer", "completion", "zsh"]
+        program = [sys.executable, "-m", "sealer", *line.split()]
         result = subprocess.run(program, stdout=full, stderr=subprocess.PIPE, check=False)
     assert result.returncode == FileError.exit_code
     assert result.stderr == b"error: <stdout>: cannot be written: No space left on device\n"
 
 
-def test_a_result_that_nobody_can_read_is_an_error() -> None:
-    line = f"exec {sys.executable} -m sealer completion zsh >&-"
+def test_a_full_disk_behind_stderr_does_not_stop_the_work(tmp_path: Path) -> None:
+    program = [sys.executable, "-m", "sealer"]
+    with Path("/dev/full").open("wb") as full:
+        making = [*program, "keys", "init", "--keyring", str(tmp_path / "ring")]
+        fetching = [*program, "keys", "fetch", "--keyring", str(tmp_path / "ring"), "-w"]
+        assert subprocess.run(making, stdout=subprocess.DEVNULL, check=False).returncode == 0
+        written = [*fetching, str(tmp_path / "key.pem")]  # and says so
+        assert subprocess.run(written, stderr=full, check=False).returncode == 0
+        assert subprocess.run([*program, "nothing"], stderr=full, check=False).returncode == 2
+    assert (tmp_path / "key.pem").exists()
+
+
+@pytest.mark.parametrize("line", _PRINTING)
+def test_a_result_that_nobody_can_read_is_an_error(line: str) -> None:
+    line = f"exec {sys.executable} -m sealer {line} >&-"
     result = subprocess.run(["sh", "-c", line], stderr=subprocess.PIPE, check=False)
     assert result.returncode == FileError.exit_code
     assert result.stderr == b"error: <stdout>: cannot be written: it is closed\n"
