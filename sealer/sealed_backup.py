@@ -74,16 +74,7 @@ class SealedBackup:
         document["content"] = encode_base64(self.content)
         return json.dumps(document, indent=2) + "\n"
 
-    def open(self, unwrappers: Mapping[str, Unwrapper]) -> Backup:
-        """Open it with a recovery key, where it holds native keys only.
-
-        Raises:
-            WrongBackupKey, KeyProviderError: as `open_text`.
-            InvalidBackup: what is in it is no backup, or one with other keys besides.
-        """
-        return Backup.read(self.open_text(unwrappers))
-
-    def open_text(self, unwrappers: Mapping[str, Unwrapper]) -> str:
+    def open(self, unwrappers: Mapping[str, Unwrapper]) -> str:
         """What it holds, opened with a recovery key; the text is not looked at.
 
         Raises:
@@ -98,11 +89,7 @@ class SealedBackup:
             "none of these keys opens it", hint=f"it is for {', '.join(self.opened_by)}"
         )
 
-    def open_with_shares(self, texts: Sequence[str]) -> Backup:
-        """Open it with shares; raises as `open` and `open_text_with_shares`."""
-        return Backup.read(self.open_text_with_shares(texts))
-
-    def open_text_with_shares(self, texts: Sequence[str]) -> str:
+    def open_with_shares(self, texts: Sequence[str]) -> str:
         """What it holds, opened with shares; the text is not looked at.
 
         Raises:

@@ -196,14 +196,14 @@ def _copies(text: str, name: str) -> list[SealedBackup]:
 
 def _open_sealed(sealed: SealedBackup, keys: BackupKeys, terminal: Terminal) -> str:
     if keys.private_keys and sealed.wrapped:
-        return sealed.open_text(read_private_keys(keys.private_keys, terminal=terminal))
+        return sealed.open(read_private_keys(keys.private_keys, terminal=terminal))
     if keys.shares:
-        return sealed.open_text_with_shares([read_text(path) for path in keys.shares])
+        return sealed.open_with_shares([read_text(path) for path in keys.shares])
     if sealed.split is None or keys.private_keys:
         raise UsageError(
             f"it opens with {' or '.join(sealed.opened_by)}", hint="--private-key FILE"
         )
     needed = sealed.split.needed
-    return sealed.open_text_with_shares(
+    return sealed.open_with_shares(
         [read_words(f"share {number} of the {needed} needed") for number in range(1, needed + 1)]
     )

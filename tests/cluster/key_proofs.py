@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
+from sealer.backup import Backup
 from sealer.backup_copy import read_content
 from sealer.crypto.keys import UnsealingKey
 from sealer.key_secrets import KEY_LABEL, KeyProblem, read_key
@@ -79,7 +80,8 @@ def held(item: Object) -> HeldKey:
 
 
 def _check_copy(item: Object, key: HeldKey, recovery: UnsealingKey) -> None:
-    (copied,) = read_content({"kind": "Secret", **item}).open({recovery.id: recovery}).keyring.keys
+    text = read_content({"kind": "Secret", **item}).open({recovery.id: recovery})
+    (copied,) = Backup.read(text).keyring.keys
     assert copied == key
     assert copied.unwrapper == key.unwrapper
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from sealer.backup import Backup
 from sealer.backup_copy import read_content
 from sealer.crypto.keys import UnsealingKey
 from tests.cluster.harness.api_server import running_api_server
@@ -92,7 +93,7 @@ def test_copy_opens_with_the_recovery_key_and_says_the_state(months: Months) -> 
                 for n in (1, 2)
             ]
             opened = [copy.open({months.recovery.id: months.recovery}) for copy in copies]
-            return [str(backup.keyring.keys[0].record.state) for backup in opened]
+            return [str(Backup.read(text).keyring.keys[0].record.state) for text in opened]
 
         eventually(lambda: copied() == ["Retired", "Active"], what="copies that are up to date")
 

@@ -52,7 +52,7 @@ def test_copy_shows_nothing_of_the_key() -> None:
 
 
 def test_recovery_key_opens_the_copy_as_a_backup_of_one_key() -> None:
-    opened = read_content(_copy()).open({RECOVERY.id: RECOVERY})
+    opened = Backup.read(read_content(_copy()).open({RECOVERY.id: RECOVERY}))
     assert opened == Backup(name="prod", made_at=MADE, keyring=Keyring.of([NEW]))
 
 
