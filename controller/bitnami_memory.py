@@ -16,7 +16,7 @@ from urllib.parse import quote
 from controller.apiserver import CONFLICT, METADATA, NOT_FOUND, Answer, ApiServer
 from controller.bitnami_remembered import SHARDS, Remembered, shard_of
 from controller.live import FIELD_MANAGER
-from sealer.errors import SealerError
+from sealer.errors import SealerError, Unavailable
 from sealer.manifests.models import GROUP, Manifest
 
 LABEL = f"{GROUP}/bitnami-memory"
@@ -26,6 +26,8 @@ _PAGE_OBJECTS = 16
 _TICK_SECONDS = 1.0
 _BUSY_TICKS = 10
 """Ticks between two writes while there is work to do."""
+_FAILED_TICKS = 30
+"""Ticks until what could not be written is tried again; there is no hurry."""
 
 _MANAGER = {"fieldManager": FIELD_MANAGER}
 
@@ -88,16 +90,21 @@ class BitnamiMemory:
 
     async def keep(self, idle: Callable[[], bool]) -> None:
         """Write what changes, until cancelled; `idle` says whether there is no work to do."""
-        ticks = 0
+        ticks, written = 0, True
         while True:
             await asyncio.sleep(_TICK_SECONDS)
             ticks += 1
-            if self._dirty and (idle() or ticks >= _BUSY_TICKS):
-                ticks = 0
-                await self.write()
+            due = ticks >= _BUSY_TICKS or idle() if written else ticks >= _FAILED_TICKS
+            if self._dirty and due:
+                ticks, written = 0, await self.write()
 
-    async def write(self) -> None:
-        """Write what changed; best effort."""
+    async def write(self) -> bool:
+        """Write what changed; best effort.
+
+        Returns:
+            Whether all of it is written. Where there is no answer, no more is asked.
+        """
+        failure: SealerError | None = None
         for number in list(self._dirty):
             self._dirty.discard(number)  # first, since it may change again meanwhile
             try:
@@ -107,7 +114,12 @@ class BitnamiMemory:
                 raise
             except SealerError as error:
                 self._dirty.add(number)
-                logger.warning("what is remembered was not written: %s", error)
+                failure = error
+                if isinstance(error, Unavailable):
+                    break
+        if failure is not None:
+            logger.warning("what is remembered was not written: %s", failure)
+        return failure is None
 
     async def _write(self, number: int) -> None:
         body = self._manifest(number)

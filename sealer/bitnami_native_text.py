@@ -1,17 +1,17 @@
 """SealedSecrets of sealed-secrets turned into ours where they stand in files. Pure.
 
-Of an object, what changes is rewritten in its place: comments, order, labels and annotations stay,
-and so does every other document, byte for byte. What cannot be turned is named and left, and the
-others are done all the same. Every result is read again before it is given out.
+Of an object, what changes is rewritten in its place: comments, order, labels and annotations stay.
+Every result is read again before it is given out.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 
 from sealer.bitnami_native import Converted
-from sealer.errors import ClusterError, InvalidManifest, SealerError
+from sealer.bitnami_rewriting_text import Rewritten, rewrite_source
+from sealer.errors import InvalidManifest
 from sealer.manifests import documents
 from sealer.manifests.bitnami import BitnamiSealedSecret
 from sealer.manifests.changes import changed
@@ -27,22 +27,7 @@ Convert = Callable[[BitnamiSealedSecret], Converted]
 """Turns one object; raises a SealerError that says why it cannot."""
 
 
-@dataclass(frozen=True, slots=True)
-class Turned:
-    """What became of a file.
-
-    Attributes:
-        text: its new text; the old one where nothing was turned.
-        done: what was turned.
-        failures: why objects were left as they are.
-    """
-
-    text: str = field(repr=False)
-    done: tuple[Converted, ...]
-    failures: tuple[SealerError, ...]
-
-
-def turn_source(source: Source, convert: Convert, *, namespace: str = "") -> Turned:
+def turn_source(source: Source, convert: Convert, *, namespace: str = "") -> Rewritten[Converted]:
     """Turn every SealedSecret of sealed-secrets in a file into one of ours.
 
     Args:
@@ -53,23 +38,12 @@ def turn_source(source: Source, convert: Convert, *, namespace: str = "") -> Tur
     Raises:
         ClusterError: whoever converts does not answer any more.
     """
-    done: list[Converted] = []
-    failures: list[SealerError] = []
-    current = source
-    for at in source.objects():
-        if not at.is_bitnami():
-            continue
-        try:
-            converted = convert(at.bitnami(namespace=namespace))
-            text = _turned(current.again(at), converted.sealed)
-        except ClusterError:
-            raise
-        except SealerError as error:
-            failures.append(at.located(error))
-            continue
-        current = Source.read(source.name, text)
-        done.append(converted)
-    return Turned(current.text, tuple(done), tuple(failures))
+
+    def rewrite(at: Found, sealed: BitnamiSealedSecret) -> tuple[str, Converted]:
+        converted = convert(sealed)
+        return _turned(at, converted.sealed), converted
+
+    return rewrite_source(source, rewrite, namespace=namespace)
 
 
 def _turned(at: Found, native: SealedSecret) -> str:

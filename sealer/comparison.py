@@ -266,6 +266,7 @@ def _facts(placed: Placed) -> _Facts:
         "metadata.annotations": sealed.metadata.annotations,
         "template.metadata.labels": template.labels,
         "template.metadata.annotations": template.annotations,
+        "template.metadata.finalizers": dict.fromkeys(placed.finalizers, ""),
         "template.data": template.data,
     }
     texts = {f"{path}.{name}": text for path, part in parts.items() for name, text in part.items()}

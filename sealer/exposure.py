@@ -20,6 +20,7 @@ from sealer.manifests.models import SealedSecret, qualified
 
 _NAME = re.compile(r"(?P<first>[0-9a-f]{4,32})(?:…(?P<last>[0-9a-f]{1,28}))?")
 _DIGITS = 32
+_THEIRS = "SHA256:"
 
 
 class Fate(StrEnum):
@@ -44,6 +45,12 @@ class KeyName:
         Raises:
             UsageError: it is no key id, nor the beginning of one.
         """
+        if text.startswith(_THEIRS):
+            raise UsageError(
+                f"{text!r} is a key of sealed-secrets, whose values do not name it",
+                hint="`sealer status --private-key FILE` shows what it opens today; of what was "
+                "committed since it was made, count every value",
+            )
         match = _NAME.fullmatch(text.lower())
         if match is None:
             raise UsageError(

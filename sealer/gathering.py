@@ -24,12 +24,17 @@ AsOurs = Callable[[BitnamiSealedSecret], SealedSecret]
 
 @dataclass(frozen=True, slots=True)
 class Placed:
-    """A SealedSecret and where it stands; `line` is from 1, or 0 where it is in no file."""
+    """A SealedSecret and where it stands; `line` is from 1, or 0 where it is in no file.
+
+    Attributes:
+        finalizers: of the Secret; ours give it none.
+    """
 
     file: str
     line: int
     sealed: SealedSecret
     format: str = NATIVE
+    finalizers: tuple[str, ...] = ()
 
     @property
     def place(self) -> str:
@@ -87,7 +92,8 @@ def _read(
             if at.is_sealed():
                 yield Placed(name, at.line(), at.sealed(namespace=namespace))
             elif theirs is not None and at.is_bitnami():
-                sealed = theirs(at.bitnami(namespace=namespace))
-                yield Placed(name, at.line(), sealed, BITNAMI)
+                found = at.bitnami(namespace=namespace)
+                finalizers = found.template.finalizers
+                yield Placed(name, at.line(), theirs(found), BITNAMI, finalizers)
         except SealerError as error:
             yield error

@@ -83,7 +83,8 @@ def command(arguments: Arguments, terminal: Terminal) -> int:
 
     What is gone from HEAD, with its object or file, does not count as left: rotate it where it is
     still in use. Values are never read, so sealing the old value anew cannot be told from a new
-    one. Objects of sealed-secrets do not say which key they are sealed to, and are left out.
+    one. Objects of sealed-secrets do not say which key they are sealed to, and are left out:
+    `sealer status --private-key` shows what a key of theirs opens today.
     """
     name = KeyName.read(arguments.key)
     found = {
@@ -122,7 +123,7 @@ def _warn(one: _Repository, terminal: Terminal) -> None:
         files = count(len(one.foreign), "file")
         terminal.warn(
             f"{files} with SealedSecrets of sealed-secrets left out: "
-            "they do not say which key they are sealed to"
+            "they do not say which key they are sealed to; `sealer status --private-key FILE` tries"
         )
 
 

@@ -81,7 +81,7 @@ def _turned(
             f"{sealed}: {', '.join(items)} resealed to {to}",
             {"object": qualified(sealed.metadata), "items": list(items)},
         )
-        for sealed, items in found.changed
+        for sealed, items in found.done
     )
     return Turned(found.text, done, found.failures, keys)
 

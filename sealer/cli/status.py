@@ -17,7 +17,7 @@ from sealer.cli.output import Terminal
 from sealer.cli.repository import Repositories
 from sealer.errors import ClusterError
 from sealer.gathering import Gathered, gather
-from sealer.inventory import Inventory, Knowledge, joined, take_stock
+from sealer.inventory import Inventory, Knowledge, ObjectStatus, joined, take_stock
 from sealer.inventory_text import HEADER, rows, summary, to_json
 from sealer.live import remembered_exposure
 from sealer.manifests.models import qualified
@@ -31,6 +31,10 @@ sealer status --private-key sealed-secrets-keys.yaml
 """
 _HINT = "name a --keyring, ask the cluster with --live, or pin its key with `sealer init`"
 _THEIRS = "which key opens what kubeseal sealed shows only by opening it: --private-key FILE"
+_UNDATED = (
+    "an RSA key has no date: pin its cluster's certificate with `certificate:` in .sealer.yaml, or "
+    "name its key Secrets with --private-key"
+)
 
 _THEIR_VERSION = b"bitnami.com/v1alpha1"
 
@@ -90,11 +94,17 @@ def command(arguments: Arguments, terminal: Terminal) -> int:
         terminal.fail(problem)
     for line in summary(inventory.totals):
         terminal.note(line)
-    for form, hint in (("native", _HINT), ("bitnami", _THEIRS)):
-        if any(one.is_unknown for one in inventory.objects if one.format == form):
-            terminal.note(f"to know more: {hint}")
+    for hint in dict.fromkeys(_hint(one) for one in inventory.objects if one.is_unknown):
+        terminal.note(f"to know more: {hint}")
     failed = max((problem.exit_code for problem in inventory.problems), default=0)
     return failed or int(bool(due) and arguments.exit_code)
+
+
+def _hint(unknown: ObjectStatus) -> str:
+    if unknown.format == "native":
+        return _HINT
+    opened = all(key.key for key in unknown.recipients())
+    return _UNDATED if opened else _THEIRS
 
 
 def _take(arguments: Arguments, terminal: Terminal) -> Inventory:

@@ -5,18 +5,26 @@ from __future__ import annotations
 import base64
 import json
 import subprocess
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from tests.cluster.harness.processes import eventually
-from tests.cluster.running import APPLY, Namespace
+from tests.cluster.installing import apply_stream
+from tests.cluster.kubeseal import put_both_keys
+from tests.cluster.running import APPLY, Namespace, running_controller
+from tests.tools.catalog import Tool
+from tests.tools.requirement import require_crds
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
 
     from tests.cluster.harness.access import Answer
     from tests.cluster.harness.api_server import ApiServer
+    from tests.cluster.harness.fixtures import ProgramFinder
+    from tests.cluster.running import Controller
+    from tests.rsa_keys import RsaKey
 
 Object = dict[str, Any]
 
@@ -38,6 +46,15 @@ class Theirs:
     namespace: str
     kubeseal: Path
     certificate: Path
+
+    @classmethod
+    def sealing_to(
+        cls, key: RsaKey, place: tuple[ApiServer, str], find_program: ProgramFinder, folder: Path
+    ) -> Theirs:
+        """One in a namespace of a cluster; the key's certificate is put into a folder."""
+        certificate = folder / "sealing.pem"
+        certificate.write_text(key.certificate())
+        return cls(*place, find_program("kubeseal"), certificate)
 
     @property
     def secrets(self) -> Namespace:
@@ -141,3 +158,24 @@ def install_crd(api: ApiServer, crds: Path) -> None:
     """Make the kind known."""
     api.kubectl("apply", "--server-side", "-f", str(crds))
     api.kubectl("wait", "--for=condition=Established", "-f", str(crds))
+
+
+@contextmanager
+def serving_both_keys(
+    api: ApiServer, *flags: str, keys: str, install: Sequence[str], name: str
+) -> Iterator[Controller]:
+    """Run our controller for objects of sealed-secrets, with an older and a newer key.
+
+    Args:
+        api: where it is installed already.
+        flags: of the controller.
+        keys: the namespace of the key Secrets.
+        install: what `sealer install` is told.
+        name: of the controller's files.
+    """
+    install_crd(api, require_crds(Tool.SEALED_SECRETS))
+    apply_stream(api, *install)
+    put_both_keys(api, namespace=keys)
+    flags = ("--serve-bitnami", f"--bitnami-key-namespace={keys}", *flags)
+    with running_controller(api, *flags, name=name) as running:
+        yield running

@@ -38,10 +38,8 @@ def test_kind_that_comes_goes_and_comes_again_is_served_while_it_is_there(
     bare_server: ApiServer, find_program: ProgramFinder, tmp_path: Path
 ) -> None:
     crds = require_crds(Tool.SEALED_SECRETS)
-    certificate = tmp_path / "cert.pem"
-    certificate.write_text(rsa_keys.NEW.certificate())
     bare_server.request("POST", "/api/v1/namespaces", {"metadata": {"name": "shop"}})
-    shop = Theirs(bare_server, "shop", find_program("kubeseal"), certificate)
+    shop = Theirs.sealing_to(rsa_keys.NEW, (bare_server, "shop"), find_program, tmp_path)
     with running_controller(bare_server, "--serve-bitnami") as controller:
         pid = controller.server.pid
         shop.secrets.give("native", {"a": b"made-up-23"})

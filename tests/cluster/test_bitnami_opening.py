@@ -8,13 +8,9 @@ import pytest
 
 from sealer.install import DEFAULT_NAMESPACE
 from tests import rsa_keys
-from tests.cluster.bitnami import PREFIX, Object, Theirs, install_crd, owners
+from tests.cluster.bitnami import PREFIX, Object, Theirs, owners, serving_both_keys
 from tests.cluster.harness.processes import eventually
-from tests.cluster.installing import apply_stream
-from tests.cluster.kubeseal import put_both_keys, put_key
-from tests.cluster.running import running_controller
-from tests.tools.catalog import Tool
-from tests.tools.requirement import require_crds
+from tests.cluster.kubeseal import put_key
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -30,10 +26,9 @@ MANAGED, PATCH = f"{PREFIX}managed", f"{PREFIX}patch"
 @pytest.fixture(scope="module")
 def serving(installed_sealer: ApiServer) -> Iterator[Controller]:
     """Run our controller with two keys of sealed-secrets."""
-    install_crd(installed_sealer, require_crds(Tool.SEALED_SECRETS))
-    apply_stream(installed_sealer, "--serve-bitnami")
-    put_both_keys(installed_sealer, namespace=DEFAULT_NAMESPACE)
-    with running_controller(installed_sealer, "--serve-bitnami", name="bitnami") as running:
+    with serving_both_keys(
+        installed_sealer, keys=DEFAULT_NAMESPACE, install=["--serve-bitnami"], name="bitnami"
+    ) as running:
         yield running
 
 
@@ -47,9 +42,8 @@ def theirs(
 ) -> Theirs:
     """Provide a namespace that nobody else uses, in which our controller opens their objects."""
     del serving
-    certificate = tmp_path / "cert.pem"
-    certificate.write_text(rsa_keys.NEW.certificate())
-    return Theirs(installed_sealer, namespace, find_program("kubeseal"), certificate)
+    place = installed_sealer, namespace
+    return Theirs.sealing_to(rsa_keys.NEW, place, find_program, tmp_path)
 
 
 def test_new_object_becomes_a_secret_that_it_owns(theirs: Theirs) -> None:

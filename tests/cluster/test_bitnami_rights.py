@@ -47,9 +47,8 @@ def test_every_right_is_used_and_no_other_is_asked_for(
     own_server: ApiServer, find_program: ProgramFinder, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
     own_server.request("POST", "/api/v1/namespaces", {"metadata": {"name": "shop"}})
-    certificate = tmp_path_factory.mktemp("rights") / "cert.pem"
-    certificate.write_text(rsa_keys.NEW.certificate())
-    shop = Theirs(own_server, "shop", find_program("kubeseal"), certificate)
+    folder = tmp_path_factory.mktemp("rights")
+    shop = Theirs.sealing_to(rsa_keys.NEW, (own_server, "shop"), find_program, folder)
     with running_controller(own_server, "--serve-bitnami"):
         shop.give("db", {"a": b"made-up-20"})
         _remembered(own_server, "create")

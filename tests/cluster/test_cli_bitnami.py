@@ -13,12 +13,12 @@ import pytest
 from sealer.install import DEFAULT_NAMESPACE
 from sealer.manifests import documents
 from tests import rsa_keys
-from tests.cluster.bitnami import Theirs, install_crd
+from tests.cluster.bitnami import Theirs, serving_both_keys
 from tests.cluster.harness.processes import eventually
 from tests.cluster.harness.sealed_secrets import running_sealed_secrets
-from tests.cluster.installing import ROOT, apply_stream
-from tests.cluster.kubeseal import SERVICE, put_behind, put_both_keys, put_key, put_port_behind
-from tests.cluster.running import cluster_key, running_controller
+from tests.cluster.installing import ROOT
+from tests.cluster.kubeseal import SERVICE, put_behind, put_key, put_port_behind
+from tests.cluster.running import cluster_key
 from tests.tools.catalog import Tool
 from tests.tools.requirement import require_crds
 
@@ -39,12 +39,13 @@ DATA = {"password": b"made-up password", "user": b"made-up user"}
 @pytest.fixture(scope="module")
 def serving(installed_sealer: ApiServer, new_namespace: NamespaceFactory) -> Iterator[Controller]:
     """A controller with two keys of sealed-secrets that is asked about two objects in a second."""
-    install_crd(installed_sealer, require_crds(Tool.SEALED_SECRETS))
-    apply_stream(installed_sealer, "--sealed-secrets-service", f"{DEFAULT_NAMESPACE}/{SERVICE}")
-    keys = new_namespace("keys")
-    put_both_keys(installed_sealer, namespace=keys)
-    flags = ("--serve-bitnami", f"--bitnami-key-namespace={keys}", "--bitnami-rate-limit=2")
-    with running_controller(installed_sealer, *flags, name="cli-bitnami") as running:
+    with serving_both_keys(
+        installed_sealer,
+        "--bitnami-rate-limit=2",
+        keys=new_namespace("keys"),
+        install=WHERE,
+        name="cli-bitnami",
+    ) as running:
         put_behind(installed_sealer, running)
         eventually(lambda: cluster_key(installed_sealer), what="the first key")
         yield running
@@ -60,9 +61,9 @@ def theirs(
 ) -> Theirs:
     """A namespace that nobody else uses, and the real kubeseal with the older certificate."""
     del serving
-    return Theirs(
-        installed_sealer, namespace, find_program("kubeseal"), _file(tmp_path, rsa_keys.OLD)
-    )
+    _file(tmp_path, rsa_keys.OLD)
+    place = installed_sealer, namespace
+    return Theirs.sealing_to(rsa_keys.OLD, place, find_program, tmp_path)
 
 
 @pytest.fixture

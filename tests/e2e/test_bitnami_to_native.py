@@ -52,10 +52,9 @@ def theirs(
     kubernetes_controllers.restart()
     apply_stream(installed_sealer, "--serve-bitnami")
     put_key(installed_sealer, rsa_keys.NEW, "sealed-secrets-key", namespace=DEFAULT_NAMESPACE)
-    certificate = tmp_path / "cert.pem"
-    certificate.write_text(rsa_keys.NEW.certificate())
+    place = installed_sealer, namespace
     with running_controller(installed_sealer, "--serve-bitnami", name="bitnami"):
-        yield Theirs(installed_sealer, namespace, find_program("kubeseal"), certificate)
+        yield Theirs.sealing_to(rsa_keys.NEW, place, find_program, tmp_path)
 
 
 def _secrets(theirs: Theirs) -> tuple[dict[str, str], str]:

@@ -27,10 +27,12 @@ class _Api(ApiServer):
     def __init__(self) -> None:
         self.objects: dict[str, Object] = {}
         self.sent: list[tuple[str, str]] = []
+        self.asked = 0
         self.fault: SealerError | None = None
         self.refusal = 0
 
     async def request(self, method: str, path: str, body: Any = None, **options: Any) -> Answer:  # noqa: ANN401
+        self.asked += 1
         if self.fault is not None:
             raise self.fault
         if self.refusal:
@@ -135,6 +137,41 @@ def test_what_could_not_be_written_is_written_later(fault: str) -> None:
     api.fault, api.refusal = None, 0
     asyncio.run(memory.write())
     assert len(api.objects) == 1
+
+
+@pytest.mark.parametrize(("fault", "asked"), [("away", 1), ("forbidden", 3)])
+def test_api_server_that_does_not_answer_is_not_asked_for_each_shard(
+    caplog: pytest.LogCaptureFixture, fault: str, asked: int
+) -> None:
+    """A process that is to end would wait for each of them, and a log has one line a shard."""
+    api = _Api()
+    memory = _memory(api)
+    for uid in _uids(3):
+        memory.put(uid, _LEFT)
+    if fault == "away":
+        api.fault = ClusterError("the API server cannot be reached")
+    else:
+        api.refusal = 403
+    asyncio.run(memory.write())
+    assert (api.asked, len(caplog.messages)) == (asked, 1)
+
+
+def test_what_cannot_be_written_is_not_tried_each_second() -> None:
+    api = _Api()
+    api.refusal = 403
+
+    async def scenario() -> None:
+        memory = _memory(api)
+        memory.put("uid", _LEFT)
+        task = asyncio.create_task(memory.keep(lambda: True))
+        await asyncio.sleep(100.5)
+        assert api.asked == 4
+        api.refusal = 0
+        await asyncio.sleep(30)
+        assert len(api.objects) == 1
+        task.cancel()
+
+    run(scenario())
 
 
 def test_memory_that_cannot_be_read_is_not_taken_for_an_empty_one() -> None:

@@ -70,6 +70,20 @@ def test_what_is_around_the_values_is_compared_as_in_ours() -> None:
     assert (found.kind, found.items) == ("Secret", ())
 
 
+def test_finalizers_that_the_secret_gets_are_compared() -> None:
+    before, after = (
+        replace(DB, template=replace(DB.template, finalizers=names))
+        for names in (
+            ("example.com/old", "example.com/kept"),
+            ("example.com/kept", "example.com/x"),
+        )
+    )
+    assert _change(before, after).fields == (
+        FieldDifference("template.metadata.finalizers.example.com/old", ItemChange.REMOVED),
+        FieldDifference("template.metadata.finalizers.example.com/x", ItemChange.ADDED),
+    )
+
+
 def test_what_cannot_be_decoded_and_the_deprecated_form_are_compared_as_text() -> None:
     broken = replace(DB, encrypted_data={"a": "no base64"})
     assert _change(broken, replace(DB, encrypted_data={"a": "none either"})).items == (

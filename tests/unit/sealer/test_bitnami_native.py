@@ -8,9 +8,10 @@ from typing import Any
 
 import pytest
 
-from sealer.bitnami_native import to_native, to_native_unseen
-from sealer.bitnami_native_text import Turned, turn_source
+from sealer.bitnami_native import Converted, to_native, to_native_unseen
+from sealer.bitnami_native_text import turn_source
 from sealer.bitnami_opening import unseal as unseal_theirs
+from sealer.bitnami_rewriting_text import Rewritten
 from sealer.bitnami_sealing import seal
 from sealer.crypto.bitnami import Certificate, PrivateKey
 from sealer.crypto.keys import UnsealingKey
@@ -92,7 +93,7 @@ def test_a_template_that_would_give_something_else_is_refused() -> None:
     assert translated.data == {"url": "{{ password | trim }}"}
 
 
-def _turned(text: str) -> Turned:
+def _turned(text: str) -> Rewritten[Converted]:
     return turn_source(
         Source.read("f.yaml", text),
         lambda sealed: to_native(sealed, [KEY], to=[OURS.public], now=NOW),

@@ -37,7 +37,7 @@ def test_what_cannot_be_resealed_is_left_and_the_others_are_done() -> None:
 
     source = _source("one", "two", "three", "four")
     found = reseal_source(source, reseal, namespace="shop")
-    assert [(one.metadata.name, keys) for one, keys in found.changed] == [
+    assert [(one.metadata.name, keys) for one, keys in found.done] == [
         ("one", ("user",)),
         ("four", ("user",)),
     ]

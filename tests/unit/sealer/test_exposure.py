@@ -169,6 +169,12 @@ def test_what_is_no_key_id_is_refused(text: str) -> None:
         KeyName.read(text)
 
 
+def test_key_of_sealed_secrets_is_told_from_a_mistake() -> None:
+    with pytest.raises(UsageError, match="whose values do not name it") as refused:
+        KeyName.read("SHA256:pZq8…Mw4c")
+    assert "sealer status --private-key" in refused.value.hint
+
+
 def test_beginning_that_nothing_was_sealed_to_may_be_a_mistake() -> None:
     with pytest.raises(UnknownKey, match="nothing was ever sealed to a key 0000"):
         KeyName.read("0000").resolve([wrote(sealed())])
