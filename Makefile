@@ -7,17 +7,17 @@ PYTEST := $(BIN)/python -m pytest --quiet
 PARALLEL := $(PYTEST) --numprocesses 2 --dist loadgroup
 # Those that need servers: two processes with servers of their own, a file at a time.
 SERVED := SEALER_REQUIRE_TOOLS=1 $(PYTEST) --numprocesses 2 --dist loadfile
-FAST := tests/unit tests/properties tests/vectors tests/cli tests/test_packaging.py tests/test_watch.py
+FAST := tests/unit tests/properties tests/vectors tests/cli tests/test_locks.py tests/test_packaging.py tests/test_watch.py
 SLOW := tests/tools tests/cluster tests/e2e
 
-.PHONY: help demo test dev format lint fast test-fast check cluster e2e bench vectors coverage package clean
+.PHONY: help demo test dev format lint fast test-fast check cluster e2e bench vectors coverage lock package clean
 
 help:
 	@echo "make demo      the whole way from a Secret to an opened Secret, without a cluster"
 	@echo "make test      every check and every test, a real API server included"
 	@echo "make check     what to run before a commit: lint and the tests that need no server"
 	@echo "make test-fast PYTHON=python3.13   those tests on another Python, in an environment of its own"
-	@echo "make format lint cluster e2e bench vectors coverage package clean"
+	@echo "make format lint cluster e2e bench vectors coverage lock package clean"
 
 demo: $(VENV)/demo-ready
 	@$(BIN)/python examples/01-first-secret/demo.py
@@ -61,6 +61,21 @@ vectors: dev
 # Fails where a branch of the pure core is not taken; pyproject.toml lists what that is.
 coverage: dev
 	$(PARALLEL) --cov --cov-report=term-missing:skip-covered $(FAST)
+
+# The newest versions of what the image installs and of what builds it, as wheels for all that pyproject.toml names.
+UV_PIP := $(BIN)/uv pip
+WHEELS := --quiet --python $(BIN)/python --only-binary :all:
+LOCK := $(UV_PIP) compile $(WHEELS) --upgrade --universal --python-version 3.11 --generate-hashes \
+  --no-emit-index-url --no-emit-find-links --custom-compile-command "make lock" --output-file
+BUILD_REQUIRES := import tomllib; print(*tomllib.load(open("pyproject.toml", "rb"))["build-system"]["requires"], sep="\n")
+
+lock: dev
+	$(LOCK) locks/image.txt --extra controller pyproject.toml >/dev/null
+	$(BIN)/python -c '$(BUILD_REQUIRES)' | $(LOCK) locks/build.txt - >/dev/null
+	@set -e; for python in 3.11 3.12 3.13; do for machine in x86_64 aarch64; do \
+	  $(UV_PIP) install $(WHEELS) --dry-run --require-hashes --target $(VENV)/none --python-version $$python \
+	    --python-platform $$machine-manylinux_2_28 --requirement locks/image.txt --requirement locks/build.txt; \
+	done; done
 
 package: dev
 	$(BIN)/python -m build

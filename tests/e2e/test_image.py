@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import re
+import shutil
 import subprocess
 import sys
 import urllib.request
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -28,6 +31,11 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.e2e
 
 _USER = "65532"
+_LOCK = ROOT / "locks" / "image.txt"
+_LIST = (
+    "from importlib.metadata import distributions\n"
+    "for each in distributions(): print(f'{each.name}=={each.version}')"
+)
 # What Debian calls /var/run.
 _ACCOUNT_FOLDER = "/run/secrets/kubernetes.io/serviceaccount"
 
@@ -35,8 +43,14 @@ _ACCOUNT_FOLDER = "/run/secrets/kubernetes.io/serviceaccount"
 @pytest.fixture(scope="module")
 def image() -> Iterator[Image]:
     """Provide the image, once for all tests here."""
+    with _image(ROOT, "localhost/sealer-test") as image:
+        yield image
+
+
+@contextmanager
+def _image(context: Path, name: str) -> Iterator[Image]:
     try:
-        with built_image(ROOT, "localhost/sealer-test") as image:
+        with built_image(context, name) as image:
             yield image
     except ToolsUnavailable as error:
         unavailable(str(error))
@@ -77,6 +91,28 @@ def test_nothing_of_the_build_is_left_in_the_image(image: Image) -> None:
     assert tests.split() == ["/opt/sealer/app/controller"]
 
 
+def test_image_holds_what_the_lock_names_and_nothing_else(image: Image) -> None:
+    listed = image.run("python", "-c", _LIST).stdout.split()
+    locked = re.findall(r"^([\w.-]+==[\w.+!-]+)", _LOCK.read_text(encoding="utf-8"), re.MULTILINE)
+    assert {_comparable(pin) for pin in listed} == {
+        *(_comparable(pin) for pin in locked),
+        f"sealer=={sealer.__version__}",
+    }
+
+
+@pytest.mark.parametrize("lock", ["build.txt", "image.txt"])
+def test_what_is_not_as_the_lock_says_is_not_installed(lock: str, tmp_path: Path) -> None:
+    shutil.copy(ROOT / "Containerfile", tmp_path)
+    altered = shutil.copytree(ROOT / "locks", tmp_path / "locks") / lock
+    text = re.sub(r"sha256:\w+", f"sha256:{'0' * 64}", altered.read_text(encoding="utf-8"))
+    altered.write_text(text, encoding="utf-8")
+    with (
+        pytest.raises(AssertionError, match="DO NOT MATCH THE HASHES"),
+        _image(tmp_path, "localhost/sealer-altered"),
+    ):
+        pass
+
+
 def test_controller_of_the_image_works_as_it_is_installed(
     image: Image, api_server: ApiServer, tmp_path: Path
 ) -> None:
@@ -114,6 +150,11 @@ def _service_account(api: ApiServer, folder: Path) -> Path:
     (folder / "ca.crt").write_bytes(api.authority.certificate)
     (folder / "namespace").write_text(DEFAULT_NAMESPACE)
     return folder
+
+
+def _comparable(pin: str) -> str:
+    name, _, version = pin.partition("==")
+    return f"{re.sub('[-_.]+', '-', name).lower()}=={version}"
 
 
 def _answers(url: str) -> bool:
