@@ -26,6 +26,7 @@ from sealer.manifests.fields import Fields
 _POD = Path("/var/run/secrets/kubernetes.io/serviceaccount")
 _TOKEN_SECONDS = 60.0
 """How long a token that was read from a file is used; client-go takes a minute too."""
+_UNAUTHORIZED = 401
 _IDLE_SECONDS = 60.0
 """How long an unused connection is kept open."""
 
@@ -42,12 +43,23 @@ class Bearer:
         """The Authorization header; empty without a token.
 
         Raises:
-            ClusterError: its file cannot be read.
+            ClusterError: its file cannot be read, and never was.
         """
         if self._file is not None and time.monotonic() - self._read_at > _TOKEN_SECONDS:
-            self._text = _read(self._file).strip()
-            self._read_at = time.monotonic()
+            self._read_again(self._file)
         return {"Authorization": f"Bearer {self._text}"} if self._text else {}
+
+    def refused(self) -> None:
+        """The API server did not take it: its file is read again before the next request."""
+        self._read_at = float("-inf")
+
+    def _read_again(self, file: Path) -> None:
+        try:
+            self._text = _read(file).strip() or self._text  # empty while somebody writes it
+        except ClusterError:
+            if not self._text:
+                raise
+        self._read_at = time.monotonic()
 
 
 class Authorities:
@@ -109,7 +121,10 @@ class Connection:
             if self.authorities is not None:
                 self.authorities.renew()
             request.headers.update(self.bearer.header())
-            return await handler(request)
+            response = await handler(request)
+            if response.status == _UNAUTHORIZED:
+                self.bearer.refused()
+            return response
 
         # The number of requests in flight is bounded by who makes them; watches must not wait.
         connector = aiohttp.TCPConnector(limit=0, ssl=self.tls, keepalive_timeout=_IDLE_SECONDS)

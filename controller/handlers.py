@@ -15,8 +15,10 @@ from typing import Any, cast
 import aiohttp
 import kopf
 
+from controller.apiserver import OK
 from controller.connection import Connection
 from controller.liveness import Pulse
+from controller.pacing import Pace
 from sealer.errors import ClusterError
 from sealer.manifests.models import GROUP
 
@@ -24,9 +26,14 @@ _FOR_EVER = ("guard", str(Path(kopf.__file__).parent / "_cogs" / "aiokits" / "ai
 """By which function kopf has its lasting tasks guarded."""
 _VERSION = "v1alpha1"
 _PAGE_OBJECTS = 500
+_WATCH_SECONDS = 120
+"""How long one watch request is asked to last: only the next one says that the watch lives, and
+four minutes without a sign count as hanging. The API server's own default is 30 to 60 minutes."""
 _IDLE_SECONDS = 0.1
 """How long kopf keeps a task for an object that has no more events."""
 
+_LOGINS_PER_SECOND = 0.5
+"""Kopf asks for a new session each time that the API server takes a token for none, and at once."""
 _TELL_AGAIN_SECONDS = 0.5
 _MOST_TIMES = 6
 
@@ -64,9 +71,11 @@ def registry_of(see: Mapping[str, See], connection: Connection, pulse: Pulse) ->
         connection: how kopf reaches the API server.
         pulse: is told of kopf's watches.
     """
-    registry = kopf.OperatorRegistry()
+    registry, pace = kopf.OperatorRegistry(), Pace(rate=_LOGINS_PER_SECOND, burst=1)
 
     async def login(**_: object) -> kopf.AiohttpSession:
+        while wait := pace.wait(asyncio.get_running_loop().time()):  # noqa: ASYNC110 - of time
+            await asyncio.sleep(wait)
         return kopf.AiohttpSession(
             server=connection.server,
             aiohttp_session=connection.session(traces=[_listening(pulse, frozenset(see))]),
@@ -136,6 +145,7 @@ def settings() -> kopf.OperatorSettings:
     result.persistence.diffbase_storage = _NoMemory()
     result.networking.error_backoffs = _Delays()
     result.watching.chunk_size = _PAGE_OBJECTS
+    result.watching.server_timeout = _WATCH_SECONDS
     result.queueing.idle_timeout = _IDLE_SECONDS
     result.queueing.exit_timeout = 0
     return result
@@ -149,16 +159,15 @@ def _register(registry: kopf.OperatorRegistry, resource: str, told: See) -> None
 
 
 def _listening(pulse: Pulse, resources: frozenset[str]) -> aiohttp.TraceConfig:
-    """Hears whether kopf's watches live, by its requests and the bytes that come back."""
+    """Hears whether kopf's watches live, by its requests: what a watch brings is not traced."""
     trace = aiohttp.TraceConfig()
 
-    async def received(
-        _session: object,
-        _context: object,
-        params: aiohttp.TraceRequestEndParams | aiohttp.TraceResponseChunkReceivedParams,
+    async def answered(
+        _session: object, _context: object, params: aiohttp.TraceRequestEndParams
     ) -> None:
         if params.url.name in resources:
-            beat = pulse.up if "watch" in params.url.query else pulse.down
+            is_watched = "watch" in params.url.query and params.response.status in OK
+            beat = pulse.up if is_watched else pulse.down
             beat(params.url.name)
 
     async def failed(
@@ -167,7 +176,6 @@ def _listening(pulse: Pulse, resources: frozenset[str]) -> aiohttp.TraceConfig:
         if params.url.name in resources:
             pulse.down(params.url.name)
 
-    trace.on_request_end.append(received)
-    trace.on_response_chunk_received.append(received)
+    trace.on_request_end.append(answered)
     trace.on_request_exception.append(failed)
     return trace

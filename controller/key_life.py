@@ -9,7 +9,7 @@ then. Each step is one write, and may be the last thing that this process does.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, assert_never
@@ -63,16 +63,16 @@ class KeyLife:
         """
         if self.glance is not None and not steps(self.glance(), self.rules, now=self.now()):
             return
-        conflicts = 0
+        conflicts: list[str] = []
         for _ in range(_MOST_STEPS):
             try:
                 if await self.step() is None:
                     return
-            except Changed:  # somebody else is at it too
-                conflicts += 1
-                if conflicts == _MOST_CONFLICTS:
+            except Changed as error:  # somebody else is at it too
+                conflicts.append(str(error))
+                if len(conflicts) == _MOST_CONFLICTS:
                     break
-        raise ClusterError("the keys do not come to rest", hint="somebody else changes them too")
+        raise self._unrest(conflicts)
 
     async def step(self) -> Step | None:
         """Do the first thing that is to be done and can be; None where there is nothing.
@@ -177,10 +177,25 @@ class KeyLife:
             accept=METADATA,
             params=_MANAGER,
         )
-        if answer.status == CONFLICT or (method != "POST" and answer.status == NOT_FOUND):
+        if method == "POST" and answer.status == CONFLICT:
+            raise Changed(body["metadata"]["name"])  # which was not there when we looked
+        if answer.status in (CONFLICT, NOT_FOUND) and method != "POST":
             raise Changed
         if not answer.ok:
             raise answer.error(what)
+
+    def _unrest(self, conflicts: Sequence[str]) -> ClusterError:
+        name = conflicts[0] if len(set(conflicts)) == 1 else ""
+        if not name:
+            return ClusterError(
+                "the keys do not come to rest", hint="somebody else changes them too"
+            )
+        label = LABEL if name.endswith("-backup") else KEY_LABEL
+        return ClusterError(
+            f"a Secret of this name is there without the label {label}=true, so it does not "
+            "count: label or delete it",
+            obj=f"Secret {self.namespace}/{name}",
+        )
 
     @property
     def _secrets(self) -> str:

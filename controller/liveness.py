@@ -12,7 +12,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 _HANGING_SECONDS = 240.0
-"""Longer than any watch is silent: bookmarks come each minute, and silence is cut off in 90 s."""
+"""Longer than any watch is silent: bookmarks come each minute, silence is cut off in 90 s, and
+those whose bookmarks nobody hears (kopf's) are asked for anew in half of it."""
 
 
 @dataclass(slots=True)

@@ -82,7 +82,8 @@ class Policy:
     """When keys are renewed.
 
     Attributes:
-        renew_every: the age at which the newest key is replaced; None: never by its age.
+        renew_every: the age at which the newest key is replaced, and so is one that will only be
+            made in as much time, by what a clock once said; None: never by its age.
         made_before: a newest key that is older than this time is replaced at once.
         activation_delay: how long a new key waits before it is sealed to, so that everybody who
             opens has it by then. The first key, and one that replaces a revoked key, does not wait.
@@ -338,7 +339,8 @@ def _retirements(keyring: Keyring, ordinal: int, now: datetime) -> tuple[Record,
 
 def _is_old(newest: HeldKey, policy: Policy, now: datetime) -> bool:
     made = newest.record.created_at
-    too_old = policy.renew_every is not None and now >= made + policy.renew_every
+    # Made in the future, it is by a clock that was wrong; waiting for its age could take years.
+    too_old = policy.renew_every is not None and abs(now - made) >= policy.renew_every
     return too_old or (policy.made_before is not None and made < policy.made_before)
 
 

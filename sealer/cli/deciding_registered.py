@@ -58,7 +58,8 @@ def find_registered(api: ApiServer, prefix: str) -> Registered | None:
 
     if len(prefix) < _MIN_PREFIX:
         return None
-    named = [item for item in api.list(SEALING_KEYS) if item["metadata"]["name"].startswith(prefix)]
+    begins = prefix.lower()
+    named = [item for item in api.list(SEALING_KEYS) if item["metadata"]["name"].startswith(begins)]
     found = [one for item in named if (one := _read(item)) is not None]
     if found and len(named) > 1:
         raise Refused(f"{len(named)} keys begin with {prefix}", hint="type more of its id")

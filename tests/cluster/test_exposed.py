@@ -224,7 +224,7 @@ def test_revoked_recovery_key_is_offered_nothing_and_exposes(
     shop.give("other", {"a": b"made-up-731"})
     _register(cluster, recovery, "Recovery")
     eventually(lambda: _offered(shop, "other") == [recovery.id], what="an offer to it")
-    arguments = ("keys", "revoke", recovery.id[:8])
+    arguments = ("keys", "revoke", recovery.id[:8].upper())
     assert "needs a reason" in laptop.sealer(*arguments, code=1).err
     said = laptop.sealer(*arguments, "--reason", "found on the train")
     named = f"{recovery.id[:4]}…{recovery.id[-4:]}"

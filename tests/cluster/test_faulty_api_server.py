@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from tests.cluster.running import Controller
 
 _STATUS = {"kind": "Status", "code": 500, "reason": "InternalError", "message": "made up"}
+_TOO_OLD = json.dumps({"type": "ERROR", "object": {"kind": "Status", "code": 410}}).encode() + b"\n"
 _ERROR = json.dumps({"type": "ERROR", "object": _STATUS}).encode() + b"\n"
 
 
@@ -71,6 +72,32 @@ def test_lines_that_are_no_events_have_what_there_is_listed_anew(
     shop.patch("Secret", "db", {"data": None})
     eventually(lambda: shop.values("db") == {"password": b"made-up-value"}, what="the repair")
     assert not proxy.lines
+    assert controller.server.running
+
+
+def test_every_watch_is_asked_for_anew_long_before_it_would_count_as_hanging(
+    controller: Controller, proxy: FaultyProxy
+) -> None:
+    eventually(controller.ready, what="the watches to be there")
+    for kind in ("sealedsecrets", "sharedsecrets", "sealingkeys"):
+        assert 0 < int(proxy.lasts[kind]) <= 120
+
+
+def test_while_no_token_is_taken_the_watch_counts_as_cut_off_and_goes_on_once_one_is(
+    shop: Namespace, controller: Controller, proxy: FaultyProxy
+) -> None:
+    proxy.lines["sealedsecrets"] = _TOO_OLD
+    proxy.refusing = True
+    try:
+        shop.apply(shop.seal("db", {"password": b"made-up-value"}))
+        eventually(
+            lambda: "the watch of sealedsecrets is cut off" in controller.answer("/readyz")[1],
+            what="the watch to count as cut off",
+        )
+    finally:
+        proxy.refusing = False
+    shop.opened("db")
+    eventually(controller.ready, what="the watches to go on")
     assert controller.server.running
 
 

@@ -158,6 +158,8 @@ def test_key_is_not_used_before_it_is_copied_unless_somebody_says_why(months: Mo
         key_id = new["metadata"]["name"]
         assert new["status"]["backedUp"] == "no"
         assert "backup copy" in conditions(new)["Ready"]["message"]
+        way_out = "unsealing-key-2-backup: a Secret of this name is there without the label"
+        eventually(lambda: way_out in controller.log(), what="what is in the way to be named")
         months.decided(key_id, "kim", state="Active")
         refused = months.says(
             key_id, lambda item: conditions(item)["Ready"]["reason"] == "Refused", what="a refusal"

@@ -33,7 +33,9 @@ class FaultyProxy:
     Attributes:
         kubeconfig: leads to the API server by way of it, with a token.
         instead: what is answered with 200 to everybody, if not None.
+        refusing: whether everybody is answered 401, as with a token that has run out.
         lines: by resource (plural), the line that comes next in watches of it.
+        lasts: by resource, for how many seconds its last watch was asked for, as text.
     """
 
     def __init__(self, api: ApiServer, *, name: str, token: str) -> None:
@@ -42,7 +44,9 @@ class FaultyProxy:
         self._ended = asyncio.Event()
         self._upstream = ssl.create_default_context(cadata=api.authority.certificate.decode())
         self.instead: bytes | None = None
+        self.refusing = False
         self.lines: dict[str, bytes] = {}
+        self.lasts: dict[str, str] = {}
         self.kubeconfig: Path = write_kubeconfig(
             api.directory / f"{name}.kubeconfig",
             url=f"https://127.0.0.1:{self._port}",
@@ -77,6 +81,8 @@ class FaultyProxy:
     async def _pass_on(self, request: web.Request) -> web.StreamResponse:
         if self.instead is not None:
             return web.Response(body=self.instead, content_type="application/json")
+        if self.refusing:
+            return web.json_response({"kind": "Status", "code": 401}, status=401)
         headers = {name: text for name, text in request.headers.items() if name.lower() in _KEPT}
         async with self._session.request(
             request.method,
@@ -87,6 +93,7 @@ class FaultyProxy:
             response = web.StreamResponse(status=answer.status)
             response.content_type = answer.content_type
             resource = request.path.rpartition("/")[2] if "watch" in request.query else ""
+            self.lasts[resource] = request.query.get("timeoutSeconds", "")
             with suppress(ConnectionError):  # who asked may be gone
                 await response.prepare(request)
                 async for part in answer.content.iter_any():

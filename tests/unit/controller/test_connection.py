@@ -148,6 +148,28 @@ def test_bearer_whose_file_is_gone_is_an_error_of_the_cluster(tmp_path: Path) ->
         Bearer(file=tmp_path / "bearer").header()
 
 
+def test_bearer_that_was_refused_is_read_again_before_it_is_said_again(tmp_path: Path) -> None:
+    (tmp_path / "bearer").write_text("first-made-up")
+    bearer = Bearer(file=tmp_path / "bearer")
+    assert bearer.header() == {"Authorization": "Bearer first-made-up"}
+    (tmp_path / "bearer").write_text("second-made-up")
+    assert bearer.header() == {"Authorization": "Bearer first-made-up"}  # read a moment ago
+    bearer.refused()
+    assert bearer.header() == {"Authorization": "Bearer second-made-up"}
+
+
+def test_bearer_stays_as_it_is_while_its_file_has_none(tmp_path: Path) -> None:
+    (tmp_path / "bearer").write_text("made-up")
+    bearer = Bearer(file=tmp_path / "bearer")
+    bearer.header()
+    (tmp_path / "bearer").write_text("")
+    bearer.refused()
+    assert bearer.header() == {"Authorization": "Bearer made-up"}
+    (tmp_path / "bearer").unlink()
+    bearer.refused()
+    assert bearer.header() == {"Authorization": "Bearer made-up"}
+
+
 def test_without_the_environment_of_a_pod_there_is_no_connection_of_one() -> None:
     assert in_pod({}) is None
     assert in_pod({"KUBERNETES_SERVICE_HOST": "10.0.0.1"}) is None

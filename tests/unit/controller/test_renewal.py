@@ -117,6 +117,12 @@ def test_somebody_can_have_the_newest_key_replaced_once() -> None:
     )
 
 
+def test_key_is_replaced_when_somebody_asks_though_it_was_made_by_a_clock_ahead_of_ours() -> None:
+    first = held(1, made=NOW + timedelta(minutes=5))
+    found = seen(first, published=[slk(first, renewAt=NOW, decidedBy="kim")])
+    assert steps(found, _RULES, now=NOW) == (MakeKey(ordinal=2, by="kim"),)
+
+
 def replace_state(key: HeldKey, state: KeyState) -> HeldKey:
     return replace(key, record=replace(key.record, state=state))
 

@@ -259,6 +259,15 @@ def test_key_is_renewed_at_the_age_that_is_set(age: timedelta, made: bool) -> No
     assert changes == ((Make(ordinal=2, state=PENDING),) if made else ())
 
 
+@pytest.mark.parametrize(("ahead", "made"), [(29 * DAY, False), (30 * DAY, True)])
+def test_key_of_a_clock_that_was_far_ahead_does_not_stop_renewal_until_then(
+    ahead: timedelta,
+    made: bool,  # noqa: FBT001
+) -> None:
+    changes = lifecycle.due(ring(ACTIVE, made=NOW + ahead), MONTHLY, now=NOW)
+    assert changes == ((Make(ordinal=2, state=PENDING),) if made else ())
+
+
 def test_key_that_is_older_than_the_cutoff_is_renewed_at_once_and_only_once() -> None:
     policy = Policy(renew_every=None, made_before=NOW + DAY)
     assert lifecycle.due(ring(ACTIVE), policy, now=NOW + 2 * DAY)
