@@ -28,6 +28,8 @@ _TOKEN_SECONDS = 60.0
 """How long a token that was read from a file is used; client-go takes a minute too."""
 _IDLE_SECONDS = 60.0
 """How long an unused connection is kept open."""
+_REDIRECTIONS = range(300, 400)
+"""An API server answers none of what we ask with these."""
 
 
 class Bearer:
@@ -84,6 +86,10 @@ class Authorities:
         self._text = text
 
 
+class Redirected(aiohttp.ClientConnectionError):
+    """What answers would have us say the same, token and values included, somewhere else."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Connection:
     """Where the API server is and how to be known there.
@@ -101,7 +107,7 @@ class Connection:
     namespace: str = ""
 
     def session(self, *, traces: Iterable[aiohttp.TraceConfig] = ()) -> aiohttp.ClientSession:
-        """A new HTTP session that says who we are; the caller closes it."""
+        """A new HTTP session that says who we are, to nobody else; the caller closes it."""
 
         async def authenticate(
             request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType
@@ -109,7 +115,11 @@ class Connection:
             if self.authorities is not None:
                 self.authorities.renew()
             request.headers.update(self.bearer.header())
-            return await handler(request)
+            response = await handler(request)
+            if response.status in _REDIRECTIONS:
+                response.close()
+                raise Redirected
+            return response
 
         # The number of requests in flight is bounded by who makes them; watches must not wait.
         connector = aiohttp.TCPConnector(limit=0, ssl=self.tls, keepalive_timeout=_IDLE_SECONDS)
