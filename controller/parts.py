@@ -58,7 +58,9 @@ class Parts:
         self.opening = WorkQueue[Key](
             self._open, backoff=around.backoff, limit=TurnLimit(), group=lambda key: key.namespace
         )
-        self.sharing = WorkQueue[Key](self._share, backoff=around.backoff, group=lambda key: key.namespace)
+        self.sharing = WorkQueue[Key](
+            self._share, backoff=around.backoff, group=lambda key: key.namespace
+        )
         self.engine = self._make_engine(expects_to_work)
         self.tending = Tending(around, objects=self.engine)
         self.keys = self.tending.keys

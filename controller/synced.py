@@ -52,7 +52,9 @@ class Synced:
             # Names of SharedSecrets that are not there, which anybody may make up, are one group.
             group=lambda key: key.namespace if is_there(key) else "",
         )
-        self._pulling = WorkQueue[Key](self._pull, backoff=around.backoff, group=lambda key: key.namespace)
+        self._pulling = WorkQueue[Key](
+            self._pull, backoff=around.backoff, group=lambda key: key.namespace
+        )
         self.targets = SyncTargets(
             cluster=around.cluster,
             announcer=around.announcer,
