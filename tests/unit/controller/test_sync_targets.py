@@ -393,6 +393,31 @@ def test_trouble_is_told_once_and_its_end_too() -> None:
     assert run(work()) == [("mine", "NotPermitted"), ("mine", "Synced")]
 
 
+def test_trouble_of_those_that_may_have_it_is_listed_first() -> None:
+    api = Api()
+    share(api, NEW)
+    stopped = {"sealer.dev/disable-sync": "true"}  # which is seen before anybody asks for a right
+    for name, fields in {"b": {}, "c": {"annotations": stopped}}.items():
+        put(api, secret(DATA, namespace="any", name=name, **fields))
+    put(api, secret(DATA, name="mine", annotations=stopped))
+    put(api, secret(DATA, namespace="nobodys", name="a", annotations=stopped))
+
+    async def work() -> list[tuple[str, str]]:
+        operator = Operator(api)
+        operator.targets.owners[Key("", "any")] = '{"user": "eve"}'
+        await operator.work()
+        told = operator.targets.told(SHARED)
+        assert told is not None
+        return [(each["name"], each["reason"]) for each in cast("list[Object]", told["troubled"])]
+
+    assert run(work()) == [
+        ("mine", "SyncDisabled"),
+        ("b", "NotPermitted"),
+        ("c", "SyncDisabled"),
+        ("a", "SyncDisabled"),
+    ]
+
+
 def test_right_that_is_known_a_moment_late_is_no_trouble_to_be_told() -> None:
     api = Api()
     share(api, NEW)
