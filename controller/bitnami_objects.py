@@ -44,7 +44,12 @@ class BitnamiObjects:
         self._memory = BitnamiMemory(
             api=around.api, namespace=around.namespace, wrote=around.metrics.wrote
         )
-        self.queue = WorkQueue[Key](self._converge, backoff=around.backoff, limit=TurnLimit())
+        self.queue = WorkQueue[Key](
+            self._converge,
+            backoff=around.backoff,
+            limit=TurnLimit(),
+            group=lambda key: key.namespace,
+        )
         self.engine = BitnamiEngine(
             cluster=around.cluster,
             settings=around.settings,

@@ -29,6 +29,8 @@ _TOKEN_SECONDS = 60.0
 _UNAUTHORIZED = 401
 _IDLE_SECONDS = 60.0
 """How long an unused connection is kept open."""
+_REDIRECTIONS = range(300, 400)
+"""An API server answers none of what we ask with these."""
 
 
 class Bearer:
@@ -96,6 +98,10 @@ class Authorities:
         self._text = text
 
 
+class Redirected(aiohttp.ClientConnectionError):
+    """What answers would have us say the same, token and values included, somewhere else."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Connection:
     """Where the API server is and how to be known there.
@@ -113,7 +119,7 @@ class Connection:
     namespace: str = ""
 
     def session(self, *, traces: Iterable[aiohttp.TraceConfig] = ()) -> aiohttp.ClientSession:
-        """A new HTTP session that says who we are; the caller closes it."""
+        """A new HTTP session that says who we are, to nobody else; the caller closes it."""
 
         async def authenticate(
             request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType
@@ -124,6 +130,9 @@ class Connection:
             response = await handler(request)
             if response.status == _UNAUTHORIZED:
                 self.bearer.refused()
+            if response.status in _REDIRECTIONS:
+                response.close()
+                raise Redirected
             return response
 
         # The number of requests in flight is bounded by who makes them; watches must not wait.

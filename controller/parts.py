@@ -55,8 +55,12 @@ class Parts:
             expects_to_work: whether what is seen will be worked on here and soon.
         """
         self._around, self._secrets = around, Told[Glimpse]()
-        self.opening = WorkQueue[Key](self._open, backoff=around.backoff, limit=TurnLimit())
-        self.sharing = WorkQueue[Key](self._share, backoff=around.backoff)
+        self.opening = WorkQueue[Key](
+            self._open, backoff=around.backoff, limit=TurnLimit(), group=lambda key: key.namespace
+        )
+        self.sharing = WorkQueue[Key](
+            self._share, backoff=around.backoff, group=lambda key: key.namespace
+        )
         self.engine = self._make_engine(expects_to_work)
         self.tending = Tending(around, objects=self.engine)
         self.keys = self.tending.keys

@@ -94,6 +94,16 @@ class Pass:
             return target
         return await self.handle(target)  # which says why it is left, and asks still
 
+    async def may_have(self, target: Target) -> bool:
+        """Whether the owner of a target's namespace may have it, as far as can be told."""
+        if target.source is None:
+            return False
+        try:
+            await self._check_permitted(target.key.namespace)
+        except SealerError:
+            return False
+        return True
+
     async def _decide(self, target: Target) -> Step:
         holder = self.holder(target.key)
         if target.source is None or isinstance(self.source, Gone):

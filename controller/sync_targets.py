@@ -230,7 +230,8 @@ class SyncTargets:
                 if not run.is_current() or self.index.find(key) == target:
                     return False  # the next pass has it, or the watch tells in a moment
             except SealerError as error:
-                self._judge(target, error)
+                may = isinstance(error, Unavailable) or await run.may_have(target)
+                self._judge(target, error, is_stranger=not may)
                 return not is_retried(error)
             else:
                 self._took(target, after)
@@ -248,8 +249,10 @@ class SyncTargets:
             self.index.put(after)
         self.written(before, after)
 
-    def _judge(self, target: Target, error: SealerError | None) -> None:
-        self.index.judge(target.key, error)
+    def _judge(
+        self, target: Target, error: SealerError | None, *, is_stranger: bool = False
+    ) -> None:
+        self.index.judge(target.key, error, is_stranger=is_stranger)
         if error is None and not target.is_marked:  # it asks for nothing any more
             self._announced.pop(target.key, None)
             return

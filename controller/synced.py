@@ -46,8 +46,15 @@ class Synced:
             look_again: is called with SharedSecrets whose targets stand otherwise now.
         """
         self._parallel = around.options.workers
-        self._passes = WorkQueue[Key](self._pass, backoff=around.backoff)
-        self._pulling = WorkQueue[Key](self._pull, backoff=around.backoff)
+        self._passes = WorkQueue[Key](
+            self._pass,
+            backoff=around.backoff,
+            # Names of SharedSecrets that are not there, which anybody may make up, are one group.
+            group=lambda key: key.namespace if is_there(key) else "",
+        )
+        self._pulling = WorkQueue[Key](
+            self._pull, backoff=around.backoff, group=lambda key: key.namespace
+        )
         self.targets = SyncTargets(
             cluster=around.cluster,
             announcer=around.announcer,

@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
-from controller.pulling import ACCOUNTS, PULL_TYPES, account_names
+from controller.pulling import ACCOUNTS, account_names
 from controller.status import Key, said
 from controller.targets import SHARED_SECRET, TARGET_LABEL
 from sealer.errors import InvalidManifest, NotOwned, Refused, SealerError
@@ -76,6 +76,7 @@ class Target:
         keys: of its items.
         rule: which keys it wants, as its annotation says; empty for all.
         accounts: service accounts that are to pull images with it, as its annotation says.
+        pulling: their names; none where it says what cannot be.
         controller: what controls it, `Kind name`; empty if nothing does.
         is_source: whether a SharedSecret controls it.
         is_ours: whether it is made by us for something else.
@@ -98,6 +99,7 @@ class Target:
     is_deleting: bool
     is_ours: bool
     accounts: str
+    pulling: frozenset[str]
     controller: str
     is_source: bool
     digest: bytes = field(repr=False)
@@ -105,12 +107,7 @@ class Target:
     @property
     def pulled_by(self) -> frozenset[str]:
         """The service accounts that pull images with it, now that it is synced."""
-        if not self.is_marked or self.is_deleting or self.type not in PULL_TYPES:
-            return frozenset()
-        try:
-            return account_names(self.accounts, self.type)
-        except InvalidManifest:
-            return frozenset()
+        return self.pulling if self.is_marked and not self.is_deleting else frozenset()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -160,11 +157,12 @@ def read_target(item: Object, digest: Digest) -> Target:
     labels, annotations = metadata.get("labels") or {}, metadata.get("annotations") or {}
     controller = _controller(metadata)
     name, namespace = labels.get(NAME_LABEL, ""), labels.get(NAMESPACE_LABEL, "")
+    accounts, type_ = annotations.get(ACCOUNTS, ""), str(item.get("type", ""))
     return Target(
         key=Key(metadata["namespace"], metadata["name"]),
         uid=metadata["uid"],
         version=metadata["resourceVersion"],
-        type=str(item.get("type", "")),
+        type=type_,
         source=Key(namespace, name) if name and namespace else None,
         is_unlabelled=NAME_LABEL not in labels,
         came_from=annotations.get(_FROM, ""),
@@ -176,7 +174,8 @@ def read_target(item: Object, digest: Digest) -> Target:
         is_disabled=annotations.get(DISABLED) == _TRUE,
         is_deleting="deletionTimestamp" in metadata,
         is_ours=labels.get(TARGET_LABEL) == _TRUE,
-        accounts=annotations.get(ACCOUNTS, ""),
+        accounts=accounts,
+        pulling=_pulling(accounts, type_),
         controller=f"{controller.get('kind')} {controller.get('name')}" if controller else "",
         is_source=(controller.get("apiVersion"), controller.get("kind"))
         == (API_VERSION, SHARED_SECRET),
@@ -316,6 +315,13 @@ def trouble(key: Key, error: SealerError) -> Manifest:
         "reason": error.reason,
         "message": said(error),
     }
+
+
+def _pulling(accounts: str, type_: str) -> frozenset[str]:
+    try:
+        return account_names(accounts, type_)
+    except InvalidManifest:
+        return frozenset()
 
 
 def _stopped(where: str) -> SyncStopped:

@@ -41,6 +41,7 @@ class TargetIndex:
     _by_namespace: dict[str, set[Key]] = field(default_factory=dict)
     _due: dict[Key, set[Key]] = field(default_factory=dict)
     _verdicts: dict[Key, SealerError | None] = field(default_factory=dict)
+    _strangers: set[Key] = field(default_factory=set)
     _places: dict[Key, Key] = field(default_factory=dict)
     _holders: dict[Key, set[Key]] = field(default_factory=dict)
 
@@ -123,13 +124,21 @@ class TargetIndex:
             self._due.setdefault(source, set()).update(wanted)
 
     def take_due(self, source: Key) -> list[Key]:
-        """What is to be looked at, in order; it is not due any more."""
-        return sorted(self._due.pop(source, ()))
+        """What is to be looked at, strangers last; it is not due any more."""
+        return sorted(self._due.pop(source, ()), key=self._rank)
 
-    def judge(self, key: Key, error: SealerError | None) -> None:
-        """Take note of how a target stands; None: as its SharedSecret says."""
+    def judge(self, key: Key, error: SealerError | None, *, is_stranger: bool = False) -> None:
+        """Take note of how a target stands.
+
+        Args:
+            key: the target.
+            error: None if it is as its SharedSecret says.
+            is_stranger: whether it may not have it anyway. Anybody may label as many Secrets as
+                they like; those keep none waiting and hide none.
+        """
         if key in self._filed:
             self._verdicts[key] = error
+            (self._strangers.add if is_stranger else self._strangers.discard)(key)
 
     def told(self, source: Key) -> Manifest | None:
         """How the targets of a SharedSecret stand; None while that of some is not known."""
@@ -138,7 +147,7 @@ class TargetIndex:
             return None
         if not keys:
             return {}
-        wrong = sorted(key for key in keys if self._verdicts[key] is not None)
+        wrong = sorted((key for key in keys if self._verdicts[key] is not None), key=self._rank)
         told: Manifest = {"total": len(keys), "synced": len(keys) - len(wrong)}
         listed = [
             trouble(key, error)
@@ -153,9 +162,13 @@ class TargetIndex:
         verdicts = (self._verdicts.get(key) for key in asking)
         return len(asking), [error.reason for error in verdicts if error is not None]
 
+    def _rank(self, key: Key) -> tuple[bool, Key]:
+        return key in self._strangers, key
+
     def _take_out(self, key: Key, source: Key) -> None:
         del self._filed[key]
         self._verdicts.pop(key, None)
+        self._strangers.discard(key)
         self._due.get(source, set()).discard(key)
         _discard(self._by_source, source, key)
         _discard(self._by_namespace, key.namespace, key)

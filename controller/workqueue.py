@@ -1,7 +1,8 @@
 """What is to be looked at, and when: keys in, one call a key at a time out.
 
 A key that is put in while it is being worked on is worked on once more afterwards; one that is put
-in many times before its turn has one turn. A key whose work did not succeed comes back by itself,
+in many times before its turn has one turn. Groups of keys take turns, so that one with very many
+keeps no other waiting. A key whose work did not succeed comes back by itself,
 later each time up to a limit, and never stops coming back. One that comes again and again, because
 somebody else undoes what is done each time, is held back. Time is the event loop's, so that tests
 can run without any passing.
@@ -59,6 +60,7 @@ class WorkQueue(Generic[K]):
         *,
         backoff: Backoff,
         limit: TurnLimit | None = None,
+        group: Callable[[K], Hashable] = lambda _: None,
     ) -> None:
         """Make a queue; nothing is worked on before `run`.
 
@@ -67,10 +69,11 @@ class WorkQueue(Generic[K]):
                 bring the key back later.
             backoff: how much later.
             limit: how often a key has its turn at most; None for as often as it is put in.
+            group: of a key, such as its namespace; of each that waits, one key has its turn.
         """
         self._work = work
         self._backoff = backoff
-        self._ready: deque[K] = deque()
+        self._ready = _Rotation(group)
         self._queued: set[K] = set()
         self._running: set[K] = set()
         self._failures: dict[K, int] = {}
@@ -118,7 +121,7 @@ class WorkQueue(Generic[K]):
         while True:
             while not self._ready:
                 await self._sleep()
-            key = self._ready.popleft()
+            key = self._ready.take()
             self._queued.discard(key)
             self._running.add(key)
             self._turns.take(key)
@@ -154,7 +157,7 @@ class WorkQueue(Generic[K]):
         self.add(key)
 
     def _put(self, key: K) -> None:
-        self._ready.append(key)
+        self._ready.put(key)
         while self._waiting:
             waiter = self._waiting.popleft()
             if not waiter.done():
@@ -169,6 +172,37 @@ class WorkQueue(Generic[K]):
         finally:
             with suppress(ValueError):
                 self._waiting.remove(waiter)
+
+
+class _Rotation(Generic[K]):
+    """Keys that wait, in order within their groups; the groups take turns."""
+
+    def __init__(self, group: Callable[[K], Hashable]) -> None:
+        self._group = group
+        self._keys: dict[Hashable, deque[K]] = {}
+        self._order: deque[Hashable] = deque()
+        self._number = 0
+
+    def __len__(self) -> int:
+        return self._number
+
+    def put(self, key: K) -> None:
+        group = self._group(key)
+        if group not in self._keys:
+            self._keys[group] = deque()
+            self._order.append(group)
+        self._keys[group].append(key)
+        self._number += 1
+
+    def take(self) -> K:
+        group = self._order.popleft()
+        key = self._keys[group].popleft()
+        if self._keys[group]:
+            self._order.append(group)
+        else:
+            del self._keys[group]
+        self._number -= 1
+        return key
 
 
 class _Turns(Generic[K]):

@@ -10,9 +10,11 @@ from typing import TYPE_CHECKING
 import aiohttp
 import pytest
 from aiohttp import web
+from aiohttp.test_utils import TestServer
 
 from controller import connection
-from controller.connection import Connection, in_pod
+from controller.apiserver import ApiServer
+from controller.connection import Bearer, Connection, in_pod
 from sealer.errors import ClusterError
 from tests.cluster.harness.certificates import Authority
 
@@ -57,6 +59,34 @@ def test_server_that_gets_another_authority_is_reached_once_the_pods_file_names_
             assert await reached(session, second)
 
     asyncio.run(run())
+
+
+@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+def test_token_and_values_follow_no_redirection(status: int) -> None:
+    reached: list[str] = []
+
+    async def answer(request: web.Request) -> web.Response:
+        reached.append(request.path)
+        elsewhere = f"http://127.0.0.1:{request.url.port}/elsewhere"
+        return web.Response(status=status, headers={"Location": elsewhere})
+
+    async def run() -> None:
+        app = web.Application()
+        app.router.add_route("*", "/{path:.*}", answer)
+        async with TestServer(app) as server:
+            tls = ssl.create_default_context()
+            here = f"http://localhost:{server.port}"
+            way = Connection(server=here, tls=tls, bearer=Bearer("not-a-real-token"))
+            async with way.session() as session:
+                api = ApiServer(session, here)
+                with pytest.raises(ClusterError, match="Redirected"):
+                    await api.request("POST", "/here", {"data": "made-up-value"})
+                with pytest.raises(ClusterError, match="Redirected"):
+                    async with api.stream("/there", {}, accept="application/json", silence=60):
+                        pass
+
+    asyncio.run(run())
+    assert reached == ["/here", "/there"]
 
 
 @asynccontextmanager

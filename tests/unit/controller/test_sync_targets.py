@@ -17,7 +17,8 @@ from controller.pull_secrets import PullSecrets
 from controller.pulling import read_account
 from controller.status import Key, Ref
 from controller.sync_targets import SyncTargets
-from controller.syncing import read_target
+from controller.syncing import Target, read_target
+from controller.target_index import TargetIndex
 from controller.targets import SECRET
 from controller.workqueue import Backoff, WorkQueue
 from tests.unit.controller.memory_api import Killed, MemoryApi, Object, place_of
@@ -30,6 +31,7 @@ VALUES = Ref(SECRET, "shop", "db")
 SHARED_PLACE = place_of(Ref("SharedSecret", "shop", "db"))
 REVIEWS = "/apis/authorization.k8s.io/v1/subjectaccessreviews"
 PULL = "kubernetes.io/dockerconfigjson"
+ACCOUNTS = "/api/v1/namespaces/web/serviceaccounts"
 CONFIG = encoded(**{".dockerconfigjson": '{"auths": {}}'})
 OWNER = '{"user": "ada"}'
 
@@ -55,6 +57,10 @@ class Api(MemoryApi):
             await asyncio.sleep(0)
             self.answering.pop(method, _nothing)()
             return Answer(201, {"status": {"allowed": body["spec"]["user"] in self.may}})
+        if method == "GET" and path.endswith("/serviceaccounts"):
+            self.log.append(f"{method} {path}")
+            items = [item for place, item in self.objects.items() if place.startswith(f"{path}/")]
+            return Answer(200, {"metadata": {}, "items": items})
         if method in ("PATCH", "DELETE") and self.meanwhile is not None:
             change, self.meanwhile = self.meanwhile, None
             change()
@@ -219,7 +225,7 @@ def prepared(kind: str) -> Api:
     if "gone" not in kind:
         share(api, CONFIG if "pulling" in kind else NEW)
     account = {"namespace": "web", "name": "app", "annotations": {"x": "y"}}
-    api.put("/api/v1/namespaces/web/serviceaccounts/app", {"metadata": account})
+    api.put(f"{ACCOUNTS}/app", {"metadata": account})
     for number in range(3):
         fields: dict[str, Any] = {"name": f"t{number}"}
         if "pulling" in kind:
@@ -387,6 +393,31 @@ def test_trouble_is_told_once_and_its_end_too() -> None:
     assert run(work()) == [("mine", "NotPermitted"), ("mine", "Synced")]
 
 
+def test_trouble_of_those_that_may_have_it_is_listed_first() -> None:
+    api = Api()
+    share(api, NEW)
+    stopped = {"sealer.dev/disable-sync": "true"}  # which is seen before anybody asks for a right
+    for name, fields in {"b": {}, "c": {"annotations": stopped}}.items():
+        put(api, secret(DATA, namespace="any", name=name, **fields))
+    put(api, secret(DATA, name="mine", annotations=stopped))
+    put(api, secret(DATA, namespace="nobodys", name="a", annotations=stopped))
+
+    async def work() -> list[tuple[str, str]]:
+        operator = Operator(api)
+        operator.targets.owners[Key("", "any")] = '{"user": "eve"}'
+        await operator.work()
+        told = operator.targets.told(SHARED)
+        assert told is not None
+        return [(each["name"], each["reason"]) for each in cast("list[Object]", told["troubled"])]
+
+    assert run(work()) == [
+        ("mine", "SyncDisabled"),
+        ("b", "NotPermitted"),
+        ("c", "SyncDisabled"),
+        ("a", "SyncDisabled"),
+    ]
+
+
 def test_right_that_is_known_a_moment_late_is_no_trouble_to_be_told() -> None:
     api = Api()
     share(api, NEW)
@@ -445,3 +476,77 @@ def test_targets_of_one_that_cannot_be_looked_for_stay() -> None:
     api.failing = {SHARED_PLACE}
     passes(api)
     assert api.writes() == []
+
+
+def _pull(api: Api, name: str, *accounts: str) -> str:
+    """Have a Secret that accounts are to pull images with."""
+    annotations = {"sealer.dev/service-accounts": ",".join(accounts)}
+    return put(api, synced(CONFIG, name=name, type=PULL, annotations=annotations))
+
+
+def test_accounts_that_are_not_there_are_looked_for_all_at_once() -> None:
+    api = Api()
+    share(api, CONFIG)
+    for number in range(5):
+        _pull(api, f"t{number}", *(f"made-up-{number}-{other}" for other in range(60)))
+
+    async def work() -> None:
+        operator = Operator(api)
+        await operator.work()
+        assert len(operator.told()) == 300
+        missed = Key("web", "")
+        api.log.clear()
+        assert not await operator.pulls.converge(missed)  # so it is looked at again
+        assert api.log == [f"GET {ACCOUNTS}"]
+        account = {"namespace": "web", "name": "made-up-3-7"}
+        api.put(f"{ACCOUNTS}/made-up-3-7", {"metadata": account})
+        assert not await operator.pulls.converge(missed)
+        assert operator.accounts == [Key("web", "made-up-3-7")]
+        assert await operator.pulls.converge(operator.accounts.pop())
+        assert operator.told() == []
+
+    run(work())
+    assert api.objects[f"{ACCOUNTS}/made-up-3-7"]["imagePullSecrets"] == [{"name": "t3"}]
+
+
+def test_accounts_that_nobody_names_any_more_are_not_looked_for() -> None:
+    api = Api()
+    share(api, CONFIG)
+    _pull(api, "mine", "made-up")
+
+    async def work() -> None:
+        operator = Operator(api)
+        await operator.work()
+        assert not await operator.pulls.converge(Key("web", ""))
+        _pull(api, "mine")
+        await operator.work()
+        api.log.clear()
+        assert await operator.pulls.converge(Key("web", ""))
+
+    run(work())
+    assert api.log == []
+
+
+def test_an_account_is_compared_with_the_secrets_that_name_it_and_no_others() -> None:
+    looked_at: list[Key] = []
+
+    class Index(TargetIndex):
+        def find(self, key: Key) -> Target | None:
+            looked_at.append(key)
+            return super().find(key)
+
+    api = Api()
+    share(api, CONFIG)
+    for number in range(20):
+        _pull(api, f"t{number}", f"made-up-{number}")
+
+    async def work() -> None:
+        operator = Operator(api)
+        operator.pulls.index = operator.targets.index = Index()
+        operator.look()
+        looked_at.clear()
+        for key in dict.fromkeys(operator.accounts):
+            await operator.pulls.converge(key)
+
+    run(work())
+    assert sorted(looked_at) == sorted(Key("web", f"t{number}") for number in range(20))

@@ -120,6 +120,23 @@ def test_a_status_lists_a_bounded_number_in_order() -> None:
     assert told["synced"] == 0
 
 
+def test_those_that_may_not_have_it_anyway_hide_none_and_keep_none_waiting() -> None:
+    names = [f"made-up-{number:02}" for number in range(MAX_TROUBLED + 5)]
+    found = index(*names, "theirs")
+    for name in names:
+        found.judge(Key("web", name), Refused("no"), is_stranger=True)
+    found.judge(Key("web", "theirs"), Refused("no"))
+    told = found.told(SHARED)
+    assert told is not None
+    listed = told["troubled"]
+    assert isinstance(listed, list)
+    assert [each["name"] for each in listed] == ["theirs", *names[: MAX_TROUBLED - 1]]
+    assert [key.name for key in found.take_due(SHARED)] == ["theirs", *names]
+    found.judge(Key("web", names[3]), None)
+    found.is_due(SHARED)
+    assert [key.name for key in found.take_due(SHARED)][:2] == [names[3], "theirs"]
+
+
 def test_all_or_some_can_be_looked_at_again() -> None:
     found = index("mine", "second")
     found.take_due(SHARED)

@@ -214,3 +214,26 @@ def test_turns_that_are_long_past_are_forgotten() -> None:
         return len(queue._turns._taken)
 
     assert run(scenario()) <= 12
+
+
+def test_a_group_of_very_many_keys_keeps_no_other_waiting() -> None:
+    worked: list[str] = []
+
+    async def work(key: str) -> bool:
+        worked.append(key)
+        await asyncio.sleep(1)
+        return True
+
+    async def scenario() -> None:
+        queue = WorkQueue[str](work, backoff=_BACKOFF, group=lambda key: key[:3])
+        for number in range(1000):
+            queue.add(f"many-{number}")
+        for key in ("few-0", "few-1", "one"):
+            queue.add(key)
+        assert queue.depth == 1003
+        await _for(2000, queue)
+        assert (queue.depth, queue.idle) == (0, True)
+
+    run(scenario())
+    assert worked[:6] == ["many-0", "few-0", "one", "many-1", "few-1", "many-2"]
+    assert worked[6:] == [f"many-{number}" for number in range(3, 1000)]
