@@ -69,7 +69,7 @@ LOCK := $(UV_PIP) compile $(WHEELS) --upgrade --universal --python-version 3.11 
   --no-emit-index-url --no-emit-find-links --custom-compile-command "make lock" --output-file
 BUILD_REQUIRES := import tomllib; print(*tomllib.load(open("pyproject.toml", "rb"))["build-system"]["requires"], sep="\n")
 
-lock: dev
+lock: $(VENV)/lock-ready
 	$(LOCK) locks/image.txt --extra controller pyproject.toml >/dev/null
 	$(BIN)/python -c '$(BUILD_REQUIRES)' | $(LOCK) locks/build.txt - >/dev/null
 	@set -e; for python in 3.11 3.12 3.13; do for machine in x86_64 aarch64; do \
@@ -95,3 +95,7 @@ $(VENV)/demo-ready: pyproject.toml | $(BIN)/python
 $(VENV)/dev-ready: pyproject.toml | $(BIN)/python
 	$(INSTALL) '.[controller,test,dev]'
 	@touch $@ $(VENV)/demo-ready
+
+$(VENV)/lock-ready: pyproject.toml | $(BIN)/python
+	$(INSTALL) '.[lock]'
+	@touch $@
