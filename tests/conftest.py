@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 import hypothesis
 import pytest
 
@@ -10,7 +12,8 @@ from tests.watch import Watch
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Watch every test."""
+    """Watch every test, under the umask that most people have."""
+    os.umask(0o022)
     config.addinivalue_line("markers", "reveals(why): values belong into what this test prints")
     config.pluginmanager.register(Watch(), "watch")
 

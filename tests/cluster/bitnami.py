@@ -157,7 +157,9 @@ def owners(secret: Object) -> list[tuple[str, str]]:
 def install_crd(api: ApiServer, crds: Path) -> None:
     """Make the kind known."""
     api.kubectl("apply", "--server-side", "-f", str(crds))
-    api.kubectl("wait", "--for=condition=Established", "-f", str(crds))
+    api.kubectl("wait", "--for=condition=Established", "--timeout=120s", "-f", str(crds))
+    path = f"{BITNAMI}/sealedsecrets"
+    eventually(lambda: api.request("GET", path).status == 200, what="the kind to be served")
 
 
 @contextmanager

@@ -46,7 +46,7 @@ Place = tuple[str | int, ...]
 def sealer_crds(api_server: ApiServer) -> ApiServer:
     """Provide the API server with the CRDs established."""
     api_server.kubectl("apply", "--server-side", "-f", str(FOLDER))
-    api_server.kubectl("wait", "--for=condition=Established", "--timeout=30s", "-f", str(FOLDER))
+    api_server.kubectl("wait", "--for=condition=Established", "--timeout=120s", "-f", str(FOLDER))
     return api_server
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from sealer.install import DEFAULT_NAMESPACE
+from tests.cluster.harness.processes import eventually
 
 if TYPE_CHECKING:
     from tests.cluster.harness.api_server import ApiServer
@@ -36,5 +37,8 @@ def apply_stream(
     text = stream(*flags, namespace=namespace)
     applied = api.kubectl("apply", "--server-side", "-f", "-", stdin=text)
     crds = [f"crd/{kind}.sealer.dev" for kind in ("sealedsecrets", "sharedsecrets", "sealingkeys")]
-    api.kubectl("wait", "--for=condition=Established", "--timeout=30s", *crds)
+    api.kubectl("wait", "--for=condition=Established", "--timeout=120s", *crds)
+    for kind in ("sealedsecrets", "sharedsecrets", "sealingkeys"):
+        path = f"/apis/sealer.dev/v1alpha1/{kind}"
+        eventually(lambda: api.request("GET", path).status == 200, what=f"{kind} to be served")  # noqa: B023
     return applied

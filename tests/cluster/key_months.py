@@ -94,7 +94,7 @@ class Months:
             controller.start()
             yield controller
         finally:
-            controller.server.stop(grace=5)
+            controller.server.stop()
 
     def key_secrets(self) -> list[Object]:
         """Metadata of the key Secrets, in the order of their ordinals."""

@@ -23,7 +23,7 @@ Object = dict[str, Any]
 SERVICE: Final = "sealed-secrets-controller"
 PORT: Final = 8081
 ADDRESS: Final = "10.1.0.7"
-SECONDS: Final = 60
+SECONDS: Final = 300
 
 
 @dataclass(frozen=True, slots=True)

@@ -65,7 +65,7 @@ class Controller:
     def answer(self, path: str) -> tuple[int, str]:
         """Return status and text of one of its HTTP answers."""
         try:
-            with urllib.request.urlopen(self.url + path, timeout=10) as answer:  # noqa: S310 - ours
+            with urllib.request.urlopen(self.url + path, timeout=60) as answer:  # noqa: S310 - ours
                 return answer.status, answer.read().decode()
         except urllib.error.HTTPError as error:
             return error.code, error.read().decode()
@@ -199,12 +199,12 @@ class Namespace:
         """How many objects of a kind there are."""
         return len(self.api.request("GET", self._place(kind, "")).body["items"])
 
-    def give_all(self, manifests: Sequence[Object], *, within: float = 60) -> None:
+    def give_all(self, manifests: Sequence[Object], *, within: float = 120) -> None:
         """Create many objects, and wait until all are open."""
         self.create_all(manifests)
         self.all_opened([manifest["metadata"]["name"] for manifest in manifests], within=within)
 
-    def all_opened(self, names: Sequence[str], *, within: float = 60) -> None:
+    def all_opened(self, names: Sequence[str], *, within: float = 120) -> None:
         """Wait until all of these are open."""
 
         def probe() -> bool:
@@ -257,7 +257,7 @@ class Namespace:
         data = self.get("Secret", name).get("data") or {}
         return {key: base64.b64decode(text) for key, text in data.items()}
 
-    def opened(self, name: str, *, generation: int = 1, within: float = 30) -> Object:
+    def opened(self, name: str, *, generation: int = 1, within: float = 120) -> Object:
         """Wait until a SealedSecret is open at a generation, and return it."""
         return self.condition(name, "Ready", status="True", generation=generation, within=within)
 
@@ -269,7 +269,7 @@ class Namespace:
         return str(condition["message"])
 
     def condition(
-        self, name: str, type_: str, *, generation: int, within: float = 30, **wanted: str
+        self, name: str, type_: str, *, generation: int, within: float = 120, **wanted: str
     ) -> Object:
         """Wait until a condition says what is wanted at a generation."""
 
@@ -356,6 +356,18 @@ def cluster_key(api: ApiServer) -> SealingKey:
         return SealingKey.from_pem(chosen["spec"]["publicKey"])
 
     return eventually(newest, what="a published key")
+
+
+def lose_key(api: ApiServer, key: UnsealingKey) -> None:
+    """Delete a key Secret, and wait until nobody is told any more to seal to that key."""
+    path = f"{GROUP}/sealingkeys/{key.id}"
+    ordinal = api.request("GET", path).body["status"]["ordinal"]
+    assert api.request("DELETE", f"{SECRETS}/unsealing-key-{ordinal}").status == 200
+    eventually(
+        lambda: api.request("GET", path).body["status"].get("state") != "Active",
+        what="the key to be told as lost",
+    )
+    cluster_key(api)  # there is another one
 
 
 @pytest.fixture(scope="module")

@@ -13,7 +13,7 @@ from sealer.crypto.bitnami import Certificate
 from sealer.crypto.keys import UnsealingKey
 from sealer.manifests.documents import dump_all
 from tests import rsa_keys
-from tests.cluster.bitnami import BITNAMI, Theirs
+from tests.cluster.bitnami import BITNAMI, Theirs, install_crd
 from tests.cluster.harness.sealed_secrets import running_sealed_secrets
 from tests.cluster.installing import apply_stream
 from tests.cluster.kubeseal import SERVICE, put_key
@@ -95,9 +95,7 @@ def clusters(
         )
         for cluster in (lost, new):
             apply_stream(cluster.api, "--sealed-secrets-service", f"{HOME}/{SERVICE}")
-            crds = require_crds(Tool.SEALED_SECRETS)
-            cluster.api.kubectl("apply", "--server-side", "-f", str(crds))
-            cluster.api.kubectl("wait", "--for=condition=Established", "-f", str(crds))
+            install_crd(cluster.api, require_crds(Tool.SEALED_SECRETS))
         yield _filled(made)
 
 

@@ -102,7 +102,9 @@ def test_a_flood_is_told_when_to_come_again() -> None:
     async def work(client: _Client) -> None:
         answers = [await client.post("/v1/verify") for _ in range(20)]
         assert Counter(answer.status for answer in answers) == {400: 1, 429: 19}
-        assert {answer.headers.get("Retry-After") for answer in answers[1:]} == {"100"}
+        waits = [int(answer.headers["Retry-After"]) for answer in answers[1:]]
+        assert waits == sorted(waits, reverse=True)
+        assert 90 <= waits[-1] <= waits[0] <= 100
         assert (await client.get("/v1/cert.pem"))[0] == 200
         assert (await client.get("/healthz"))[0] == 200
 
@@ -152,7 +154,7 @@ def test_who_is_slow_to_send_a_body_holds_few_places_and_no_certificate(
 
 
 async def _until(client: _Client, wanted: Callable[[int], bool]) -> aiohttp.ClientResponse:
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(300):
         while True:
             answer = await client.post("/v1/verify")
             if wanted(answer.status):
@@ -250,7 +252,7 @@ def test_what_passes_requests_on_says_what_the_controller_says() -> None:
         assert answer.status == 400
         assert answer.headers["Content-Type"] == "text/plain"
         busy = await _until(relay, lambda status: status == 429)
-        assert busy.headers["Retry-After"] == "10"
+        assert 1 <= int(busy.headers["Retry-After"]) <= 10
         large = BytesIO(bytes(MAX_BODY_BYTES + 1))
         assert (await relay.post("/v1/rotate", large)).status == 413
         assert (await relay.get("/metrics"))[0] == 404

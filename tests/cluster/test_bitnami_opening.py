@@ -280,7 +280,7 @@ def test_wrong_name_or_namespace(
 
 
 def test_wrong_key_is_refused_and_opens_once_the_key_is_there(
-    theirs: Theirs, tmp_path: Path
+    theirs: Theirs, serving: Controller, tmp_path: Path
 ) -> None:
     other = tmp_path / "other.pem"
     other.write_text(rsa_keys.OTHER.certificate())
@@ -293,6 +293,10 @@ def test_wrong_key_is_refused_and_opens_once_the_key_is_there(
         assert theirs.secrets.values("db") == {"a": b"made-up-97"}
     finally:
         theirs.api.kubectl("delete", "secret", "-n", "sealer-system", "sealed-secrets-key-other")
+        eventually(
+            lambda: serving.metric("sealer_bitnami_keys", state="Active") == 2,
+            what="the other two to be left",
+        )
 
 
 # --- templates and owners

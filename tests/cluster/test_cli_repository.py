@@ -9,7 +9,14 @@ import pytest
 
 from sealer.crypto.keys import UnsealingKey
 from tests.cluster.harness.processes import eventually
-from tests.cluster.running import GROUP, SECRETS, Namespace, cluster_key, newer_key_secret
+from tests.cluster.running import (
+    GROUP,
+    SECRETS,
+    Namespace,
+    cluster_key,
+    lose_key,
+    newer_key_secret,
+)
 from tests.cluster.test_cli import Laptop
 from tests.cluster.test_cli import laptop as laptop  # noqa: PLC0414 - fixtures are found by name
 from tests.cluster.test_cli import newer as newer  # noqa: PLC0414
@@ -37,12 +44,7 @@ def renewed(shop: Namespace, repository: Repository) -> Iterator[UnsealingKey]:
     del repository
     key = UnsealingKey.generate()
     yield key
-    items = shop.api.request("GET", f"{SECRETS}?labelSelector=sealer.dev/unsealing-key").body[
-        "items"
-    ]
-    newest = max(items, key=lambda item: int(item["metadata"]["name"].rpartition("-")[2]))
-    shop.api.request("DELETE", f"{SECRETS}/{newest['metadata']['name']}")
-    eventually(lambda: cluster_key(shop.api) != key.public, what="the key to be gone")
+    lose_key(shop.api, key)
 
 
 def _renew(shop: Namespace, key: UnsealingKey) -> None:
@@ -60,6 +62,7 @@ def _decide(shop: Namespace, key: UnsealingKey, state: str) -> None:
     eventually(
         lambda: shop.api.request("GET", published).body["status"]["state"] == state, what=state
     )
+    eventually(lambda: cluster_key(shop.api) != key.public, what="a key in its place")
 
 
 def test_the_life_of_a_repository_through_a_renewal(

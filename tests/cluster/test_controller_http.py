@@ -32,7 +32,7 @@ async def _served(metrics: Callable[[], bytes] = _metrics) -> AsyncIterator[int]
 
 def _run(work: Callable[[], Awaitable[None]]) -> None:
     async def in_time() -> None:
-        async with asyncio.timeout(60):
+        async with asyncio.timeout(300):
             await work()
 
     asyncio.run(in_time())
@@ -120,6 +120,6 @@ def test_the_end_does_not_wait_for_who_is_slow_to_send_a_body() -> None:
             await stack.enter_async_context(_opened(port, request))
             await begun.wait()
             ending = asyncio.get_running_loop().time()
-        assert asyncio.get_running_loop().time() - ending < 15
+        assert asyncio.get_running_loop().time() - ending < 30  # it would be given a minute
 
     _run(work)

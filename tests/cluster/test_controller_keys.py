@@ -41,6 +41,7 @@ def _is(api: ApiServer, key_id: str, reason: str) -> Object:
     def probe() -> Object:
         found = _published(api, key_id)
         assert conditions(found)["Ready"]["reason"] == reason
+        assert found["status"]["observedGeneration"] == found["metadata"]["generation"]
         return found
 
     return eventually(probe, what=f"SealingKey {key_id} to be {reason}")
@@ -184,9 +185,12 @@ def test_malformed_key_secret_is_reported_and_left_out(
         place.update({name: value for name, value in fault.items() if name in place})
     with _added(shop.api, secret):
         eventually(lambda: controller.metric("sealer_key_problems") == 1, what="the report")
-        line = next(line for line in reversed(controller.log().splitlines()) if "left out" in line)
-        assert says in line
-        assert secret["metadata"]["name"] in line
+
+        def told() -> bool:
+            lines = [line for line in controller.log().splitlines() if "left out" in line]
+            return says in lines[-1] and secret["metadata"]["name"] in lines[-1]
+
+        eventually(told, what="the line in the log")
         assert controller.ready()
         shop.give("db", {"a": b"made-up-42"})
     eventually(lambda: controller.metric("sealer_key_problems") == 0, what="the end of it")

@@ -5,7 +5,10 @@ from __future__ import annotations
 from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
+from sealer.install import DEFAULT_NAMESPACE
+from tests.cluster.harness.deadly_proxy import deadly_proxy
 from tests.cluster.harness.processes import eventually
+from tests.cluster.installing import SERVICE_ACCOUNT
 from tests.cluster.running import (
     GROUP,
     SECRETS,
@@ -20,7 +23,7 @@ if TYPE_CHECKING:
     from tests.cluster.harness.api_server import ApiServer
     from tests.cluster.running import Controller
 
-_REPLICA = ("--lease-duration=10", "--retry-max=1")
+_REPLICA = ("--lease-duration=20", "--retry-max=1")
 _WRITES = {"create", "update", "patch", "delete", "deletecollection"}
 
 
@@ -62,9 +65,10 @@ def test_restart_with_everything_open_writes_opens_and_reads_nothing(
 
     def counted() -> bool:
         key = shop.api.request("GET", f"{GROUP}/sealingkeys/{cluster_key(shop.api).id}").body
-        return bool(key["status"].get("objects", 0) >= 21)
+        return bool(key["status"].get("objects") == total == 21)
 
     eventually(counted, what="the objects to be counted")
+    eventually(lambda: _settled(controller), what="nothing to be left to do before")
     controller.server.stop()
     mark = shop.api.audit.mark()
     controller.start()
@@ -100,13 +104,20 @@ def test_killed_in_the_middle_it_goes_on_where_it_was(
     names = [f"s{number}" for number in range(150)]
     controller.server.stop()
     shop.create_all([shop.seal(name, {"a": b"made-up-54"}) for name in names])
-    slow = make_controller(shop.api, "--workers=1", name="slow")
-    try:
-        slow.server.start()
-        eventually(lambda: shop.count("Secret") > 0, what="a first Secret")
-    finally:
-        slow.server.stop(grace=0)
-    assert shop.count("Secret") < len(names), "it was done before it could be killed"
+    token = shop.api.service_account_token(DEFAULT_NAMESPACE, SERVICE_ACCOUNT)
+    with deadly_proxy(shop.api, name="slow", token=token) as proxy:
+        way = f"--kubeconfig={proxy.kubeconfig}"
+        slow = make_controller(shop.api, "--workers=1", way, name="slow")
+        secrets = f"/namespaces/{shop.name}/secrets"
+        proxy.arm(
+            lambda: slow.server.stop(grace=0), at=50, counts=lambda path: path.endswith(secrets)
+        )
+        try:
+            slow.server.start()
+            eventually(lambda: proxy.fell, what="it to be killed")
+        finally:
+            slow.server.stop(grace=0)
+    assert shop.count("Secret") == 49
     controller.start()
     shop.all_opened(names)
     assert shop.count("Secret") == len(names)
@@ -161,7 +172,7 @@ def test_two_replicas_make_one_key_and_one_works(
 
             assert leader.server.stop() == 0
             shop.give("second", {"a": b"made-up-58"})
-            assert other.metric("sealer_leader") == 1
+            eventually(lambda: other.metric("sealer_leader") == 1, what="the other one to lead")
     finally:
         controller.start()
 
@@ -183,7 +194,7 @@ def test_killed_leader_is_followed_once_its_lease_has_run_out(
             leader, other = eventually(lambda: _leader_first(pair), what="one of them to lead")
             leader.server.stop(grace=0)
             shop.give("db", {"a": b"made-up-59"})
-            assert other.metric("sealer_leader") == 1
+            eventually(lambda: other.metric("sealer_leader") == 1, what="the other one to lead")
     finally:
         controller.start()
 
@@ -196,8 +207,11 @@ def test_replicas_without_a_lease_still_make_one_key(
     _begin_anew(api)
     try:
         with running_controller(api, name="one") as one, running_controller(api, name="two") as two:
-            keys = [each.metric("sealer_keys", state="Active") for each in (one, two)]
-            assert keys == [1, 1]
+            for each in (one, two):
+                eventually(
+                    lambda: each.metric("sealer_keys", state="Active") == 1,  # noqa: B023
+                    what="both to know one key",
+                )
             listed = api.request("GET", f"{SECRETS}?labelSelector=sealer.dev/unsealing-key").body
             assert len(listed["items"]) == 1
     finally:

@@ -115,7 +115,10 @@ def test_what_is_held_to_be_granted_cannot_be_granted_without(
         }
     )
     create = ("create", "--dry-run=server", "-f", "-", "--as", USER)
-    assert own_server.kubectl(*create, stdin=given).returncode == 0
+    eventually(
+        lambda: own_server.kubectl(*create, stdin=given, check=False).returncode == 0,
+        what="what was taken away before to be there again",
+    )
     with _without(own_server, right):
         eventually(lambda: not _may(own_server, right), what=f"{right} to be gone")
         refused = own_server.kubectl(*create, stdin=given, check=False)

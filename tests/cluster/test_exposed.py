@@ -130,7 +130,7 @@ def test_exposed_is_remembered_until_the_value_is_sealed_anew(cluster: OwnCluste
     assert set(found["status"]["exposed"].values()) == {leaked.id}
     assert "rewrapped" not in found["status"]
     assert "exposed" not in shop.get("SealedSecret", "fine")["status"]
-    assert cluster.controller.metric("sealer_objects_exposed") == 1
+    eventually(lambda: cluster.controller.metric("sealer_objects_exposed") == 1, what="its number")
     (told,) = eventually(lambda: _events(shop, "UnderRevokedKey"), what="an Event")
     assert (told["type"], told["note"]) == ("Warning", message)
     assert _column(cluster) == [True, False]
@@ -152,7 +152,7 @@ def test_exposed_is_remembered_until_the_value_is_sealed_anew(cluster: OwnCluste
     found = _exposed(shop, "db", status="False", generation=3)
     assert "exposed" not in found["status"]
     assert eventually(lambda: _events(shop, "SealedAnew"), what="the end of it")
-    assert cluster.controller.metric("sealer_objects_exposed") == 0
+    eventually(lambda: cluster.controller.metric("sealer_objects_exposed") == 0, what="no number")
     assert shop.get("Secret", "db")["metadata"]["resourceVersion"] != version
 
 
@@ -234,7 +234,8 @@ def test_revoked_recovery_key_is_offered_nothing_and_exposes(
     )
     assert "it is so already" in laptop.sealer(*arguments, "--reason", "again").err
     assert "stays so" in laptop.sealer("keys", "activate", recovery.id[:8], code=1).err
-    assert audited(cluster.controller, recovery.id)[-1] == ("Revoke", "admin", "Done")
+    told = ("Revoke", "admin", "Done")
+    eventually(lambda: audited(cluster.controller, recovery.id)[-1] == told, what="the line")
     eventually(lambda: _offered(shop, "other") == [], what="the end of the offer")
     assert set(_exposed(shop, "db")["status"]["exposed"].values()) == {recovery.id}
     _unregister(cluster, recovery)

@@ -137,7 +137,7 @@ def test_dependents_are_garbage_collected_with_their_owner(
 @pytest.mark.usefixtures("kubernetes_controllers")
 def test_deleted_namespace_goes_away(api_server: ApiServer, namespace: str) -> None:
     api_server.request("POST", _secrets(namespace), json.loads(_secret("db", "made-up-value")))
-    api_server.kubectl("delete", "namespace", namespace, "--timeout=30s")
+    api_server.kubectl("delete", "namespace", namespace, "--timeout=120s")
     assert api_server.request("GET", f"/api/v1/namespaces/{namespace}").status == 404
 
 

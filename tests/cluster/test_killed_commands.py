@@ -272,13 +272,9 @@ def test_decision_is_taken_once(when: When, desk: Desk) -> None:
             assert desk.type(*words, at=1, when=when) < 0
             assert desk.proxy.fell == f"{when} PATCH {KEYS}/{key}"
             assert desk.type(*words) == 0
-            states = {key_id: state for key_id, _, state in _own(desk)}
-            assert states[key] == "Revoked"
-        assert [state for _, _, state in sorted(_own(desk), key=lambda key: key[1])] == [
-            "Revoked",
-            "Revoked",
-            "Active",
-        ]
+            eventually(lambda: _states(desk)[key] == "Revoked", what="it to be revoked")  # noqa: B023
+        states = ["Revoked", "Revoked", "Active"]
+        eventually(lambda: [*_states(desk).values()] == states, what="a key in its place")
     finally:
         desk.cluster.controller.server.stop(grace=0)
 
@@ -289,6 +285,10 @@ def _own(desk: Desk) -> list[tuple[str, int, str]]:
     return [
         (name, status["ordinal"], status["state"]) for name, status in told if "state" in status
     ]
+
+
+def _states(desk: Desk) -> dict[str, str]:
+    return {key_id: state for key_id, _, state in sorted(_own(desk), key=lambda key: key[1])}
 
 
 def _newest(desk: Desk) -> str:

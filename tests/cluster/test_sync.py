@@ -91,6 +91,12 @@ def test_restart_writes_nothing_for_what_is_true(
     ask(web, "after", shared)
     has(web, "after", {"a": "made-up-1"})
     shared.says(total=2, synced=2)
-    asked = shop.api.audit.requests(since=mark, resource="secrets", verb="patch")
+    asked = [
+        each
+        for namespace in (web.name, shop.name)
+        for each in shop.api.audit.requests(
+            since=mark, resource="secrets", verb="patch", namespace=namespace
+        )
+    ]
     assert [each.name for each in asked] == ["after"]
     assert len(events(web, "theirs")) == 1

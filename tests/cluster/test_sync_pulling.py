@@ -166,5 +166,7 @@ def test_start_changes_nothing_about_accounts(
     _make(web, "next")
     _ask(web, registry, "next", name="another")
     _pulls(web, "next", "another")
-    asked = web.api.audit.requests(since=mark, user=USER, resource="serviceaccounts")
-    assert [each.name for each in asked if each.verb == "patch"] == ["next"]
+    asked = web.api.audit.requests(
+        since=mark, user=USER, verb="patch", resource="serviceaccounts", namespace=web.name
+    )
+    assert [each.name for each in asked] == ["next"]

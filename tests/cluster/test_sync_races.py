@@ -13,13 +13,18 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
+from sealer.install import DEFAULT_NAMESPACE
+from tests.cluster.harness.deadly_proxy import When, deadly_proxy
 from tests.cluster.harness.processes import eventually
+from tests.cluster.installing import SERVICE_ACCOUNT
 from tests.cluster.people import MERGE, person
 from tests.cluster.running import USER, Controller, Namespace, make_controller
 from tests.cluster.syncing import ADA, Shared, ask, has, own, share, sharedsecret_path, sync_line
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
+
+    from tests.cluster.harness.deadly_proxy import DeadlyProxy
 
 
 _MANY: Final = 300
@@ -54,20 +59,27 @@ def _with(web: Namespace, value: str) -> set[str]:
 
 
 def _all_have(web: Namespace, value: str) -> None:
-    eventually(lambda: len(_with(web, value)) == _MANY, what=f"all to have {value}", within=60)
+    eventually(lambda: len(_with(web, value)) == _MANY, what=f"all to have {value}")
 
 
 @contextmanager
-def _slow(shop: Namespace, controller: Controller) -> Iterator[Controller]:
-    """Have one at work that does one thing at a time."""
+def _slow(shop: Namespace, controller: Controller) -> Iterator[tuple[Controller, DeadlyProxy]]:
+    """Have one at work that does one thing at a time, by a way on which something can happen."""
     controller.server.stop()
-    slow = make_controller(shop.api, "--workers=1", name="slow")
-    try:
-        slow.start()
-        yield slow
-    finally:
-        slow.server.stop(grace=0)
-        controller.start()
+    token = shop.api.service_account_token(DEFAULT_NAMESPACE, SERVICE_ACCOUNT)
+    with deadly_proxy(shop.api, name=f"slow-{shop.name}", token=token) as proxy:
+        way = f"--kubeconfig={proxy.kubeconfig}"
+        slow = make_controller(shop.api, "--workers=1", way, name="slow")
+        try:
+            slow.start()
+            yield slow, proxy
+        finally:
+            slow.server.stop(grace=0)
+            controller.start()
+
+
+def _to_a_target(web: Namespace) -> Callable[[str], bool]:
+    return lambda path: path.startswith(f"/api/v1/namespaces/{web.name}/secrets/")
 
 
 def test_many_targets_are_one_pass(many: Shared, web: Namespace) -> None:
@@ -88,18 +100,23 @@ def test_only_labelled_secrets_are_watched(
     shop: Namespace, controller: Controller, installed_crds_mark: int
 ) -> None:
     del controller
-    asked = shop.api.audit.requests(since=installed_crds_mark, user=USER, resource="secrets")
-    looked = [each for each in asked if each.verb in ("list", "watch")]
-    selectors = {
-        parse_qs(urlsplit(each.uri).query).get("labelSelector", [""])[0] for each in looked
-    }
-    assert selectors == {
+    wanted = {
         "sealer.dev/target=true",
         "sealer.dev/unsealing-key=true",
         "sealer.dev/unsealing-key-backup=true",
         "sealer.dev/shared-secret",
         "sealer.dev/synced=true,!sealer.dev/shared-secret",
     }
+
+    def looked(verb: str) -> set[str]:
+        asked = shop.api.audit.requests(
+            since=installed_crds_mark, user=USER, resource="secrets", verb=verb
+        )
+        queries = [parse_qs(urlsplit(each.uri).query) for each in asked]
+        return {query.get("labelSelector", [""])[0] for query in queries}
+
+    eventually(lambda: looked("watch") >= wanted, what="all to be watched")
+    assert looked("watch") == looked("list") == wanted
 
 
 @pytest.fixture
@@ -142,13 +159,13 @@ def test_a_whole_mebibyte_is_synced(shop: Namespace, web: Namespace) -> None:
 def test_right_taken_away_in_the_middle_of_a_sync(
     many: Shared, web: Namespace, controller: Controller
 ) -> None:
-    with _slow(many.shop, controller):
+    with _slow(many.shop, controller) as (_, proxy):
+        proxy.arm(many.grant, at=_MANY // 3, counts=_to_a_target(web))
         many.change({"a": "made-up-2"})
-        eventually(lambda: _with(web, "made-up-2"), what="the first ones")
-        many.grant()
         many.says(total=_MANY, synced=0)
+        assert proxy.fell
         had = _with(web, "made-up-2")
-        assert len(had) < _MANY, "it was done before the right could be taken away"
+        assert _MANY // 3 - 1 <= len(had) < _MANY
         many.change({"a": "made-up-3"})
         own(many.shop.api, many.shop.name, "bob")
         many.grant(sync_line("bob"))
@@ -162,11 +179,12 @@ def test_killed_in_the_middle_it_goes_on_where_it_was(
     many: Shared, web: Namespace, controller: Controller
 ) -> None:
     mark = many.shop.api.audit.mark()
-    with _slow(many.shop, controller) as slow:
+    with _slow(many.shop, controller) as (slow, proxy):
+        kill = partial(slow.server.stop, grace=0)
+        proxy.arm(kill, at=_MANY // 3, when=When.AFTER, counts=_to_a_target(web))
         many.change({"a": "made-up-2"})
-        eventually(lambda: _with(web, "made-up-2"), what="the first ones")
-        slow.server.stop(grace=0)
-        assert len(_with(web, "made-up-2")) < _MANY, "it was done before it could be killed"
+        eventually(lambda: proxy.fell, what="it to be killed")
+        assert len(_with(web, "made-up-2")) == _MANY // 3
     _all_have(web, "made-up-2")
     asked = many.shop.api.audit.requests(since=mark, user=USER, verb="patch", resource="secrets")
     patched = Counter(each.name for each in asked if each.namespace == web.name)

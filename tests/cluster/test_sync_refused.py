@@ -197,6 +197,7 @@ def test_shared_secret_without_values_empties_nothing(shared: Shared, web: Names
     message = other.troubles(web, "mine", "NoSharedSecret")
     assert "has no values now" in message
     assert web.values("mine") == {"a": b"made-up-7"}
+    eventually(lambda: shared.shop.exists("Secret", name), what="it to be made anew")
     other.change({"a": "made-up-8"})
     has(web, "mine", {"a": "made-up-8"})
 

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from tests.cluster.harness.api_server import running_api_server
+from tests.cluster.harness.processes import eventually
 from tests.cluster.installing import ROOT, apply_stream
 from tests.cluster.running import Controller, Namespace, make_controller
 
@@ -89,6 +90,15 @@ class OwnCluster:
         }
         assert self.api.request("POST", f"{place}/{kind.lower()}s", role).status == 201
         assert self.api.request("POST", f"{place}/{kind.lower()}bindings", binding).status == 201
+        for rule in rules:
+            eventually(lambda: self._may(user, rule, namespace), what=f"{user} to have the right")  # noqa: B023
+
+    def _may(self, user: str, rule: Mapping[str, Sequence[str]], namespace: str) -> bool:
+        about = {"group": rule["apiGroups"][0], "resource": rule["resources"][0]}
+        asked = {**about, "verb": rule["verbs"][-1], "namespace": namespace}
+        path = "/apis/authorization.k8s.io/v1/subjectaccessreviews"
+        review = {"spec": {"user": user, "resourceAttributes": asked}}
+        return bool(self.api.request("POST", path, review).body["status"]["allowed"])
 
 
 @contextmanager

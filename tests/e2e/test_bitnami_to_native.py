@@ -72,7 +72,7 @@ def test_one_commit_turns_all_into_native_objects_and_no_secret_is_ever_absent(
     laptop.push()
     flux.follow(url, namespace=theirs.namespace)
     for name in _NAMES:
-        eventually(lambda: theirs.synced(name), what="it to be applied", within=60)  # noqa: B023
+        eventually(lambda: theirs.synced(name), what="it to be applied")  # noqa: B023
     before, since = _secrets(theirs)
     assert before.keys() == set(_NAMES)
 

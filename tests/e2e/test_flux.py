@@ -22,6 +22,7 @@ from tests.cluster.running import (
     Namespace,
     cluster_key,
     conditions,
+    lose_key,
     newer_key_secret,
 )
 from tests.e2e.gitops import Laptop, ordinary_user
@@ -84,7 +85,7 @@ def renewed(shop: Namespace) -> Iterator[UnsealingKey]:
         eventually(lambda: cluster_key(shop.api) == key.public, what="the newer key")
         yield key
     finally:
-        shop.api.request("DELETE", f"{SECRETS}/{secret['metadata']['name']}")
+        lose_key(shop.api, key)
 
 
 def create(laptop: Laptop, shop: Namespace, *arguments: str, file: str = "db.yaml") -> None:
@@ -103,7 +104,7 @@ def test_what_is_created_committed_and_pushed_is_a_secret_in_the_cluster(
     create(laptop, shop, "--from-literal=password=made-up-1")
     laptop.push()
     flux.follow(url, namespace=shop.name, spec=WAITING)
-    eventually(lambda: is_ready(flux, shop), what="Flux to be ready", within=60)
+    eventually(lambda: is_ready(flux, shop), what="Flux to be ready")
     assert shop.values("db") == {"password": b"made-up-1"}
 
     laptop.sealer("set", "db.yaml", "password=made-up-2", "--commit")
@@ -127,7 +128,7 @@ def test_waiting_flux_is_not_ready_before_everything_is_open(
             return str(found["Reconciling"]["message"]).startswith("Running health checks")
 
         eventually(checking, what="Flux to look at its health")
-    eventually(lambda: is_ready(flux, shop), what="Flux to be ready", within=60)
+    eventually(lambda: is_ready(flux, shop), what="Flux to be ready")
     assert shop.exists("Secret", "db")
 
 
@@ -145,7 +146,7 @@ def test_waiting_flux_fails_at_once_and_says_why_where_nothing_can_be_opened(
         assert (status, reason) == ("False", "HealthCheckFailed")
         return message
 
-    message = eventually(failed, what="Flux to give up", within=60)
+    message = eventually(failed, what="Flux to give up")
     assert f"SealedSecret/{shop.name}/db" in message
     assert lost.id in shop.refused("db", "UnknownKey")
 
@@ -184,7 +185,7 @@ def test_transient_failure_is_waited_for(
     create(laptop, shop, "--from-literal=password=made-up-5")
     laptop.push()
     with unreachable_webhook(shop):
-        flux.follow(url, namespace=shop.name, spec=WAITING)
+        flux.follow(url, namespace=shop.name, spec={**WAITING, "timeout": "1h"})
 
         def refused() -> bool:
             found = conditions(shop.get("SealedSecret", "db"))
@@ -193,7 +194,7 @@ def test_transient_failure_is_waited_for(
 
         eventually(refused, what="the failure to be told")
         assert flux.ready(namespace=shop.name)[1] != "HealthCheckFailed"
-    eventually(lambda: is_ready(flux, shop), what="Flux to be ready", within=60)
+    eventually(lambda: is_ready(flux, shop), what="Flux to be ready")
     assert shop.values("db") == {"password": b"made-up-5"}
 
 
@@ -252,7 +253,6 @@ def test_example_is_what_flux_takes(shop: Namespace, laptop: Laptop, flux: Flux,
     eventually(
         lambda: flux.ready(namespace=shop.name, name="shop")[0] == "True",
         what="Flux to be ready",
-        within=60,
     )
     assert shop.values("db") == {"password": b"made-up-9"}
 
@@ -295,7 +295,7 @@ def test_shared_secret_comes_from_git_like_a_secret(
     create(laptop, shop, "--from-literal=api-key=made-up-9", "--kind=SharedSecret")
     laptop.push()
     flux.follow(url, namespace=shop.name, spec=WAITING)
-    eventually(lambda: is_ready(flux, shop), what="Flux to be ready", within=60)
+    eventually(lambda: is_ready(flux, shop), what="Flux to be ready")
     assert (
         shop.get("SharedSecret", "db")["metadata"]["ownerReferences"][0]["kind"] == "SealedSecret"
     )
@@ -310,7 +310,7 @@ def test_shared_secret_that_is_committed_itself_is_there_for_people_to_fill(
     laptop.commit({"direct.yaml": f"{kind}{metadata}spec: {{displayName: Direct}}\n"})
     laptop.push()
     flux.follow(url, namespace=shop.name, spec=WAITING)
-    eventually(lambda: is_ready(flux, shop), what="Flux to be ready", within=60)
+    eventually(lambda: is_ready(flux, shop), what="Flux to be ready")
     assert conditions(shop.get("SharedSecret", "direct"))["Ready"]["reason"] == "Empty"
     shop.patch("Secret", "direct", {"stringData": {"a": "made-up-12"}})
     eventually(

@@ -65,7 +65,7 @@ def test_one_commit_changes_one_value_and_three_namespaces_have_it(
     values = {"password": "made-up-1", "user": "made-up-2"}
     for target in targets:
         has(target, "db", values)
-    eventually(lambda: is_ready(flux, shop), what="Flux to be ready", within=60)
+    eventually(lambda: is_ready(flux, shop), what="Flux to be ready")
 
     laptop.sealer("set", file, "password=made-up-3", "--commit")
     laptop.push()
@@ -79,7 +79,6 @@ def test_one_commit_changes_one_value_and_three_namespaces_have_it(
         eventually(
             lambda: head in _applied(flux, target),  # noqa: B023
             what="the target to be applied again",
-            within=60,
         )
         assert target.values("db")["password"] == b"made-up-3"
 

@@ -129,7 +129,7 @@ def test_controller_of_the_image_works_as_it_is_installed(
     controller = Server(command, log=tmp_path / "controller.log")
     controller.start()
     try:
-        controller.wait_ready(lambda: _answers(f"http://127.0.0.1:{port}/readyz"), within=90)
+        controller.wait_ready(lambda: _answers(f"http://127.0.0.1:{port}/readyz"))
         assert "Cluster   Active" in api_server.kubectl("get", "sealingkeys").stdout
     finally:
         controller.stop()

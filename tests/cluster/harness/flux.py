@@ -140,7 +140,7 @@ def running_flux(api: ApiServer, programs: FluxPrograms, directory: Path) -> Ite
         directory: an empty folder for what the controllers write.
     """
     api.kubectl("apply", "--server-side", "-f", str(programs.crds))
-    api.kubectl("wait", "--for=condition=Established", "-f", str(programs.crds))
+    api.kubectl("wait", "--for=condition=Established", "--timeout=120s", "-f", str(programs.crds))
     storage = free_port()
     source_flags = [
         f"--storage-path={directory}",

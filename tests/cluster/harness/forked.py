@@ -77,7 +77,7 @@ class Forked(Server):
             raise ServerFailed(f"{self.name} is not running")
         return status
 
-    def stop(self, *, grace: float = 10) -> int | None:
+    def stop(self, *, grace: float = 60) -> int | None:
         """Ask it to end, kill it after `grace` seconds, and return its exit status."""
         child, self._child = self._child, None
         if child is None:

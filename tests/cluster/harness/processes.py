@@ -8,6 +8,8 @@ deadline, here and nowhere else.
 from __future__ import annotations
 
 import contextlib
+import functools
+import http.client
 import os
 import random
 import signal
@@ -19,13 +21,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
 T = TypeVar("T")
 
 # Below the range from which kernels take the ports of outgoing connections (Linux: from 32768), so
 # that nobody is given a server's port while it is restarted.
 _PORTS = range(20000, 32000)
+_BLOCK = 50
+"""So many ports are taken from there at once, for one process of the tests."""
 _POLL_SECONDS = 0.05
 
 
@@ -34,13 +38,34 @@ class ServerFailed(AssertionError):
 
 
 def free_port() -> int:
-    """Choose a loopback TCP port that nobody listens on, and that stays the caller's."""
-    for _ in range(1000):
-        port = random.choice(_PORTS)  # noqa: S311  # not a secret
+    """Choose a loopback TCP port that nobody listens on, and that stays the caller's.
+
+    None is given twice, here or to another process of the tests.
+    """
+    for port in _own_ports():
         with socket.socket() as probe, contextlib.suppress(OSError):
             probe.bind(("127.0.0.1", port))
             return port
     raise ServerFailed("no free loopback port found")
+
+
+@functools.cache
+def _own_ports() -> Iterator[int]:
+    return _taken_ports()
+
+
+def _taken_ports() -> Iterator[int]:
+    held = []  # as long as this process lives, whether or not its servers run at the moment
+    blocks = range(_PORTS.start, _PORTS.stop, _BLOCK)
+    for first in random.sample(blocks, len(blocks)):
+        mark = socket.socket(type=socket.SOCK_DGRAM)
+        try:
+            mark.bind(("127.0.0.1", first))
+        except OSError:  # another process of the tests has these
+            mark.close()
+            continue
+        held.append(mark)
+        yield from range(first, first + _BLOCK)
 
 
 def listening(port: int) -> bool:
@@ -49,15 +74,16 @@ def listening(port: int) -> bool:
         return probe.connect_ex(("127.0.0.1", port)) == 0
 
 
-def eventually(probe: Callable[[], T | None], *, what: str, within: float = 30) -> T:
+def eventually(probe: Callable[[], T | None], *, what: str, within: float = 120) -> T:
     """Call `probe` until it returns something true, and return that.
 
-    An AssertionError or OSError of the probe means "not yet".
+    That it asserts what is not so, looks up what is not there, or does not get through means "not
+    yet".
 
     Args:
         probe: asked again and again.
         what: the thing waited for, for the message.
-        within: seconds until it counts as failed.
+        within: seconds until it counts as failed, which only what fails has to wait for.
 
     Raises:
         AssertionError: it did not come true in time.
@@ -69,7 +95,7 @@ def eventually(probe: Callable[[], T | None], *, what: str, within: float = 30) 
             answer = probe()
         except ServerFailed:
             raise
-        except (AssertionError, OSError) as error:
+        except (AssertionError, LookupError, OSError, http.client.HTTPException) as error:
             last = f"{type(error).__name__}: {error}"
         else:
             if answer:
@@ -122,7 +148,7 @@ class Server:
                 start_new_session=True,
             )
 
-    def stop(self, *, grace: float = 10) -> int | None:
+    def stop(self, *, grace: float = 60) -> int | None:
         """Ask it to end, kill it after `grace` seconds, and return its exit status.
 
         With a grace of 0 it gets no chance to put anything in order.
@@ -137,7 +163,7 @@ class Server:
         _signal_group(process.pid, signal.SIGKILL)
         return process.wait()
 
-    def wait_ready(self, probe: Callable[[], bool], *, within: float = 60) -> None:
+    def wait_ready(self, probe: Callable[[], bool], *, within: float = 180) -> None:
         """Wait until `probe` is true.
 
         Raises:

@@ -68,7 +68,7 @@ def running_sealed_secrets(
         flags: its own flags, such as `--kubeclient-qps=-1` to switch its rate limit off.
     """
     api.kubectl("apply", "--server-side", "-f", str(crds))
-    api.kubectl("wait", "--for=condition=Established", "-f", str(crds))
+    api.kubectl("wait", "--for=condition=Established", "--timeout=120s", "-f", str(crds))
     api.kubectl("create", "serviceaccount", _ACCOUNT, "-n", namespace)
     binding = ("create", "clusterrolebinding", f"{namespace}-{_ACCOUNT}")
     subject = f"--serviceaccount={namespace}:{_ACCOUNT}"
