@@ -188,7 +188,7 @@ def secret_text(
     try:
         return raw.decode()
     except UnicodeDecodeError:
-        raise UsageError(f"what {flag} gives is no UTF-8 text") from None
+        raise UsageError(f"what {flag} gives is not UTF-8 text") from None
 
 
 def _file(destination: str, name: str) -> Path:
