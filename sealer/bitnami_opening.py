@@ -232,9 +232,11 @@ def unwrap(
             key=item_key,
             hint=KEYS_HINT,
         )
+    tried = "the RSA key does not open it"
+    if len(fitting) > 1:
+        tried = f"none of {len(fitting)} RSA keys opens it"
     raise CannotOpen(
-        f"none of {len(fitting)} RSA keys opens it: sealed to another key, for another namespace, "
-        "name or scope, or altered since",
+        f"{tried}: sealed to another key, for another namespace, name or scope, or altered since",
         key=item_key,
         hint=KEYS_HINT,
     )
@@ -263,7 +265,7 @@ def _whole_secret(sealed: BitnamiSealedSecret, raw: bytes) -> Secret:
     except (ValueError, RecursionError):
         document = None
     if not isinstance(document, dict):
-        raise InvalidManifest("the value is no Secret in JSON", key=DEPRECATED)
+        raise InvalidManifest("the value is not a Secret in JSON", key=DEPRECATED)
     metadata = document.get("metadata")
     named = {**metadata, "name": sealed.metadata.name} if isinstance(metadata, dict) else metadata
     secret = plaintext.read_secret(document | {"metadata": named})

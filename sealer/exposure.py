@@ -54,7 +54,7 @@ class KeyName:
         match = _NAME.fullmatch(text.lower())
         if match is None:
             raise UsageError(
-                f"{text!r} is no key id",
+                f"{text!r} is not a key id",
                 hint="32 hex digits, or at least the first 4; `sealer keys list` shows them",
             )
         return cls(match["first"], match["last"] or "")

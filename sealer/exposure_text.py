@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from sealer.exposure import Fate, Leak, Moment
 from sealer.manifests.times import format_time
 from sealer.pinned_keys import short_id
+from sealer.wording import count, part, verb
 
 HEADER = ("OBJECT", "ITEM", "STATUS", "SEALED TO IT FROM", "UNTIL", "FILE")
 Row = tuple[str, str, str, str, str, str]
@@ -68,18 +69,16 @@ def _summary(key: str, numbers: Mapping[Fate, int]) -> Iterator[str]:
         yield f"nothing was ever sealed to key {short_id(key)} here"
         return
     if left:
-        yield f"{left} of {_values(total)} to rotate and seal anew: key {short_id(key)} opens them"
+        them = "it" if left == 1 else "them"
+        what = part(left, total, "value")
+        yield f"{what} to rotate and seal anew: key {short_id(key)} opens {them}"
     else:
-        yield f"nothing is left under key {short_id(key)}, which opened {_values(total)}"
+        yield f"nothing is left under key {short_id(key)}, which opened {count(total, 'value')}"
     if gone := numbers[Fate.GONE]:
         yield (
-            f"{_values(gone)} not there any more: rotate what is still in use somewhere "
-            "(--everything lists them)"
+            f"{count(gone, 'value')} {verb(gone)} not there any more: rotate what is still in use "
+            "somewhere (--everything lists them)"
         )
-
-
-def _values(number: int) -> str:
-    return "1 value" if number == 1 else f"{number} values"
 
 
 def _row(leak: Leak, file: str) -> Row:

@@ -206,8 +206,7 @@ def _at(manifest: Value, path: Path) -> Any:  # noqa: ANN401 - our own manifests
 def _check_service(name: str) -> None:
     if not _SERVICE.fullmatch(name) or len(name) > MAX_SERVICE_NAME or name == _OWN_SERVICE:
         raise UsageError(
-            "this is not the name of a Service",
-            key="--sealed-secrets-service",
+            "--sealed-secrets-service: this is not the name of a Service",
             hint=f"kubeseal asks for {KUBESEAL_SERVICE} unless it is told otherwise",
         )
 
@@ -216,8 +215,7 @@ def _check_image(image: str) -> None:
     found = _IMAGE.fullmatch(image)
     if found is None or len(found["name"]) > MAX_IMAGE_NAME:
         raise UsageError(
-            "this is not the name of an image",
-            key="--image",
+            "--image: this is not the name of an image",
             hint="such as registry.example/sealer:1.0 or registry.example/sealer@sha256:…",
         )
 
@@ -226,11 +224,10 @@ def _check_namespace(namespace: str) -> None:
     try:
         validation.check_namespace(namespace, field="--namespace")
     except InvalidManifest as error:
-        raise UsageError(error.message, key=error.key) from None
+        raise UsageError(f"--namespace: {error.message}") from None
     if namespace in _SHARED_NAMESPACES:
         raise UsageError(
-            "the controller needs a namespace of its own: whoever may read Secrets there may open "
-            "everything",
-            key="--namespace",
+            "--namespace: the controller needs a namespace of its own: whoever may read Secrets "
+            "there may open everything",
             hint=f"{DEFAULT_NAMESPACE} is made for it",
         )

@@ -13,6 +13,7 @@ from sealer.inventory import EntryStatus, Inventory, ObjectStatus, RecipientStat
 from sealer.keyring import KeyState
 from sealer.manifests.times import format_time
 from sealer.pinned_keys import short_id
+from sealer.wording import count, part, verb
 
 HEADER = ("OBJECT", "SCOPE", "ITEMS", "OLDEST", "KEYS", "STATUS", "FILE")
 _SHOWN = 2
@@ -64,11 +65,11 @@ def _summary(totals: Totals) -> Iterator[str]:
         oldest = f" (oldest value: {name}, {_age(age)})"
     good = totals.objects - totals.unjudged
     if totals.stale:
-        yield f"{totals.stale} of {_objects(totals.objects)} not on the newest key{oldest}"
+        yield f"{_objects(totals.stale, of=totals.objects)} not on the newest key{oldest}"
     elif good == totals.objects:
         yield f"{_objects(good)} on the newest key{oldest}"
     elif good:
-        yield f"{good} of {_objects(totals.objects)} on the newest key{oldest}"
+        yield f"{_objects(good, of=totals.objects)} on the newest key{oldest}"
     else:
         yield f"{_objects(totals.objects)} sealed to keys that are not known here{oldest}"
     if totals.missing not in (0, totals.stale):
@@ -77,8 +78,9 @@ def _summary(totals: Totals) -> Iterator[str]:
         yield f"{_objects(totals.unknown)} sealed to a key that is not known here"
 
 
-def _objects(number: int) -> str:
-    return "1 object is" if number == 1 else f"{number} objects are"
+def _objects(number: int, *, of: int | None = None) -> str:
+    what = count(number, "object") if of is None else part(number, of, "object")
+    return f"{what} {verb(number)}"
 
 
 def _row(one: ObjectStatus, owners: Mapping[str, str]) -> Row:
@@ -134,8 +136,7 @@ def _named(key: str, owners: Mapping[str, str]) -> str:
 
 
 def _age(age: timedelta) -> str:
-    days = _days(age)
-    return "1 day" if days == 1 else f"{days} days"
+    return count(age.days, "day")
 
 
 def _days(age: timedelta | None) -> int | None:

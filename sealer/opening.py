@@ -143,7 +143,7 @@ def _check_revoked(entry: DecodedEntry, revoked: Mapping[str, datetime], item_ke
         since = revoked.get(key_id)
         if since is not None and parse_time(entry.sealed_at) > since:
             raise KeyRevoked(
-                f"sealed on {entry.sealed_at} to key {key_id}, which is revoked since "
+                f"sealed on {entry.sealed_at} to key {key_id}, which was revoked at "
                 f"{format_time(since)}",
                 key=item_key,
                 hint="rotate the value and seal it to the newest key: `sealer keys fetch`",

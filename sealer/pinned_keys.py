@@ -82,7 +82,7 @@ class PinnedKey:
             raise CertificateError(f"key {self.key.id} is {str(self.state).lower()}", hint=_FETCH)
         if self.not_after is not None and now >= self.not_after:
             raise CertificateError(
-                f"key {self.key.id} is expired since {format_time(self.not_after)}", hint=_FETCH
+                f"key {self.key.id} expired at {format_time(self.not_after)}", hint=_FETCH
             )
 
 

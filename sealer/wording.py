@@ -11,6 +11,16 @@ def count(number: int, what: str) -> str:
     return f"{number} {what}" if number == 1 else f"{number} {what}s"
 
 
+def part(number: int, total: int, what: str) -> str:
+    """`1 file` where that is all, `1 of 2 files`, `2 of 2 files`."""
+    return count(total, what) if total == 1 else f"{number} of {total} {what}s"
+
+
+def verb(number: int) -> str:
+    """`is` or `are`, for as many as that."""
+    return "is" if number == 1 else "are"
+
+
 def printable(text: str) -> str:
     """Text with everything escaped that could move a cursor or hide something."""
     return "".join(

@@ -151,7 +151,8 @@ def create(arguments: Arguments, read: Read, *, type_: str, terminal: Terminal) 
     if path is None:
         destination.put(text, terminal=terminal)
         return
-    note = f"{path}: {sealed}: {', '.join(sealed.encrypted_data)} sealed to {to}"
+    items = ", ".join(sealed.encrypted_data) or "no items"
+    note = f"{path}: {sealed}: {items} sealed to {to}"
     summary = f"create {qualified(sealed.metadata)}"
     deed = Deed(command="create", summary=summary, details=[note])
     with commits.watched(planned, [path], terminal, text=text):
@@ -188,7 +189,7 @@ def secret_text(
     try:
         return raw.decode()
     except UnicodeDecodeError:
-        raise UsageError(f"what {flag} gives is no UTF-8 text") from None
+        raise UsageError(f"what {flag} gives is not UTF-8 text") from None
 
 
 def _file(destination: str, name: str) -> Path:
@@ -236,6 +237,6 @@ def _pairs(texts: Sequence[str], option: str) -> dict[str, str]:
     for text in texts:
         key, equals, value = text.partition("=")
         if not key or not equals:
-            raise UsageError(f"{option} is KEY=VALUE", key=text)
+            raise UsageError(f"{option} is KEY=VALUE, not {text!r}")
         pairs[key] = value
     return pairs

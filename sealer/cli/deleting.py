@@ -93,7 +93,7 @@ def _begun(cluster: ClusterKeyring, key_id: str, held: Keyring, needing: Needing
     begun = next((key for key in cluster.lost() if key.key_id == key_id), None)
     if begun is not None and (needed := needing([key.id for key in held.keys])):
         raise Refused(
-            f"key {key_id} is needed by {count(len(needed), 'object')}, {needed[0]} among them",
+            f"key {key_id} is needed by {count(len(needed), 'object')}, such as {needed[0]}",
             hint="its Secret is gone: `sealer keys restore` puts it back from a backup",
         )
     return begun

@@ -43,7 +43,7 @@ class Draft:
         Raises:
             UsageError: the editor cannot be run.
             Refused: it ended with an error.
-            InvalidManifest: what it wrote is no UTF-8 text.
+            InvalidManifest: what it wrote is not UTF-8 text.
         """
         files.write(self._path, text.encode(), mode=files.PRIVATE)
         name = self._command[0]
@@ -59,7 +59,7 @@ class Draft:
         try:
             return self._path.read_bytes().decode()
         except UnicodeDecodeError:
-            raise InvalidManifest("what the editor wrote is no UTF-8 text") from None
+            raise InvalidManifest("what the editor wrote is not UTF-8 text") from None
         except OSError:
             raise Refused("the editor removed the file; nothing is changed") from None
 

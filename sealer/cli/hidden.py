@@ -36,7 +36,7 @@ def ask(question: str, *, otherwise: str = _FROM_FILE) -> bytes:
         click.Abort: it was broken off.
     """
     if not is_terminal(sys.stdin):
-        raise UsageError(f"there is no terminal to ask for {question}", hint=otherwise)
+        raise UsageError(f"{question}: there is no terminal to ask for it on", hint=otherwise)
     with unwinding():
         value, complete = _read(f"{question}: ")
     if not complete:

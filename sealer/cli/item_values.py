@@ -149,6 +149,8 @@ def _from_directory(folder: Path) -> Iterator[tuple[str, bytes]]:
         files = [entry.name for entry in entries if entry.is_file(follow_symlinks=False)]
     except OSError as error:
         raise FileError(f"cannot be read: {error.strerror}", file=str(folder)) from None
+    if not files:
+        raise UsageError("there is no file in this directory", file=str(folder))
     for name in files:
         try:
             check_item_key(name)

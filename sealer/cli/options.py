@@ -54,7 +54,7 @@ class Text(click.types.StringParamType):
         try:
             text.encode()
         except UnicodeEncodeError:
-            self.fail("is no UTF-8 text", param, ctx)
+            self.fail("is not UTF-8 text", param, ctx)
         return text
 
 

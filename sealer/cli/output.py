@@ -22,6 +22,7 @@ import sys
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from difflib import get_close_matches
 from pathlib import Path
 from time import monotonic, sleep
 from typing import TextIO, TypeVar
@@ -29,6 +30,7 @@ from typing import TextIO, TypeVar
 import click
 
 from sealer import files
+from sealer.cli import kubeseal_flags
 from sealer.errors import AlreadyExists, FileError, SealerError, UsageError
 from sealer.wording import count, printable
 
@@ -214,7 +216,16 @@ def show_usage_error(error: click.ClickException) -> None:
     text = _SUPERFLUOUS.sub(r"\1", text)  # half of a value with a blank in it, for example
     context = getattr(error, "ctx", None)
     hint = f"see `{context.command_path} --help`" if context else ""
+    if isinstance(error, click.NoSuchOption):
+        text = f"no such option {error.option_name!r}"
+        hint = _instead(error) or hint
     show_error(SealerError(text[:1].lower() + text[1:], hint=hint))
+
+
+def _instead(error: click.NoSuchOption) -> str:
+    known = kubeseal_flags.HINTS.get(error.option_name, "")
+    close = get_close_matches(error.option_name, error.possibilities or (), n=1)
+    return known or (f"did you mean {close[0]}?" if close else "")
 
 
 def _say(text: str, *, end: str = "\n") -> None:

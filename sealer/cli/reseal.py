@@ -41,7 +41,7 @@ sealer reseal --to native --private-key sealed-secrets-keys.yaml --commit apps/
 """
 _MENTIONING = "SealedSecret"
 _LEFT = (
-    "{} of sealed-secrets left as they are: which key sealed one shows only by opening it; "
+    "{} of sealed-secrets left alone: which key sealed a value shows only when it is opened; "
     "--private-key FILE does that here, --through-cluster or `kubeseal --re-encrypt` in the cluster"
 )
 

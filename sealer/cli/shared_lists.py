@@ -137,7 +137,7 @@ def targets(wanted: Targets, terminal: Terminal) -> int:
         if rows:
             terminal.table(header, rows)
         if total - synced > len(troubled):
-            terminal.line(f"and {total - synced - len(troubled)} more that are not in step")
+            terminal.line(f"and {total - synced - len(troubled)} more not in step")
     return int(synced < total)
 
 

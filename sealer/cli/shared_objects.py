@@ -131,7 +131,7 @@ def refuse_from_git(shared: Object, where: Place, *, instead: str) -> None:
     if source := source_in_git(shared):
         raise Refused(
             f"comes from Git, as SealedSecret {where.namespace}/{source}: a change here would be "
-            "taken back",
+            "undone",
             obj=str(where),
             hint=f"in the repository: {instead}",
         )

@@ -23,7 +23,7 @@ def variable_lines(secrets: Sequence[Secret]) -> str:
     for secret in secrets:
         for key, value in secret.data.items():
             if not _VARIABLE.fullmatch(key):
-                raise _no_variable("is no name for a shell variable", secret, key)
+                raise _no_variable("is not a name for a shell variable", secret, key)
             if key in lines:
                 raise _no_variable("stands in two of these objects", secret, key)
             try:

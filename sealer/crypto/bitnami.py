@@ -73,7 +73,7 @@ class Certificate:
                 hint="it is a PEM file with CERTIFICATE, as `kubeseal --fetch-cert` prints it",
             ) from None
         if not isinstance(public, rsa.RSAPublicKey):
-            raise InvalidKey("the certificate's key is no RSA key")
+            raise InvalidKey("the certificate's key is not an RSA key")
         der = first.public_bytes(serialization.Encoding.DER)
         return cls(fingerprint_of(public), *times, public, der)
 
@@ -103,7 +103,7 @@ class Certificate:
             )
         if now > self.not_after and not expired_too:
             raise CertificateError(
-                f"the certificate is expired since {self.not_after:%Y-%m-%d}",
+                f"the certificate expired on {self.not_after:%Y-%m-%d}",
                 hint="`kubeseal --fetch-cert` gets the current one; "
                 "--allow-expired-certificate seals to this one all the same",
             )
@@ -297,7 +297,7 @@ def _load(der: bytes, *, check_primes: bool) -> PrivateKey:
     except Exception:  # noqa: BLE001 - whatever it says may hold parts of the key
         raise InvalidKey("a private key cannot be read: damaged, or of an unknown kind") from None
     if not isinstance(key, rsa.RSAPrivateKey):
-        raise InvalidKey("a private key is no RSA key")
+        raise InvalidKey("a private key is not an RSA key")
     return PrivateKey(fingerprint_of(key.public_key()), key)
 
 

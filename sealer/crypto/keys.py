@@ -30,6 +30,7 @@ _PKCS8_PREFIX = bytes.fromhex("3034 020100 300d 060b2b0601040183e62d81c87a 0420"
 
 _PUBLIC_LABEL = "PUBLIC KEY"
 _PRIVATE_LABEL = "PRIVATE KEY"
+_ONLY_PUBLIC = "this file is a public key, which opens nothing; the private one is in the keyring"
 _OTHER_BLOCKS = MappingProxyType(
     {
         _PRIVATE_LABEL: "this file is a private key; use the .pub.pem beside it",
@@ -128,9 +129,14 @@ class UnsealingKey:
         Raises:
             InvalidKey: no private key, more than one, or one of another kind.
         """
-        blocks = [der for label, der in decode_pem(text) if label == _PRIVATE_LABEL]
+        found = decode_pem(text)
+        blocks = [der for label, der in found if label == _PRIVATE_LABEL]
         if len(blocks) != 1:
-            raise InvalidKey(f"expected one private key, found {len(blocks)}")
+            is_public = bool(found) and {label for label, _ in found} == {_PUBLIC_LABEL}
+            raise InvalidKey(
+                f"expected one private key, found {len(blocks)}",
+                hint=_ONLY_PUBLIC if is_public else "",
+            )
         return cls(_strip(_PKCS8_PREFIX, blocks[0], primitives.SEED_BYTES))
 
     def to_pem(self) -> str:

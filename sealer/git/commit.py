@@ -79,8 +79,7 @@ def check_files(
     """
     _check_state(worktree.root, branch)
     names = _names(worktree.root, paths)
-    _check_ignored(worktree.root, names, force=force)
-    _check_skipped(worktree.root, names)
+    _check_left_out(worktree.root, names, force=force)
     changed = standing.changed(worktree.root, names)
     staged = standing.staged(worktree.root, names).keys()
     if taken := sorted(staged) if modified else sorted({*changed, *staged}):
@@ -136,8 +135,7 @@ def commit_files(
     root = worktree.root
     _check_state(root, branch)
     names = _names(root, paths)
-    _check_ignored(root, names, force=force)
-    _check_skipped(root, names)
+    _check_left_out(root, names, force=force)
     _check_staged(root, names)
     if not (changed := standing.changed(root, names)):
         return None
@@ -188,7 +186,7 @@ def _check_identity(root: Path) -> None:
 def _check_branch(root: Path, branch: str) -> None:
     answer = commands.run(root, "check-ref-format", "--branch", branch, accepted=(0, 128, 129))
     if not branch or os.fsdecode(answer).strip() != branch:
-        raise UsageError(f"{branch!r} is no name for a branch")
+        raise UsageError(f"{branch!r} is not a name for a branch")
     if branch != standing.branch(root) and standing.resolve(root, f"refs/heads/{branch}"):
         raise AlreadyExists(
             f"there is a branch {branch} already",
@@ -218,7 +216,7 @@ def _name(root: Path, path: Path) -> str:
     return inside.as_posix()
 
 
-def _check_ignored(root: Path, names: Sequence[str], *, force: bool) -> None:
+def _check_left_out(root: Path, names: Sequence[str], *, force: bool) -> None:
     ignored = () if force else standing.ignored(root, names)
     if ignored:
         raise Refused(
@@ -226,9 +224,6 @@ def _check_ignored(root: Path, names: Sequence[str], *, force: bool) -> None:
             file=ignored[0],
             hint="take it out of .gitignore, or commit it yourself with `git add --force`",
         )
-
-
-def _check_skipped(root: Path, names: Sequence[str]) -> None:
     if skipped := standing.skipped(root, names):
         raise Refused(
             "Git is told to skip it (skip-worktree), and it would not be committed",

@@ -89,7 +89,7 @@ def test_the_life_of_a_repository_through_a_renewal(
         what="the older key to be retired",
     )
     said = laptop.sealer("status", "--live", "--exit-code", code=1)
-    assert "1 of 1 object is not on the newest key" in said
+    assert "1 object is not on the newest key" in said
     assert "is not the newest any more: `sealer keys fetch --pin --cluster prod`" in said
     assert f", was {first.id[:4]}…" in laptop.sealer("keys", "fetch", "--pin")
     assert "is current" in laptop.sealer("keys", "fetch", "--pin")

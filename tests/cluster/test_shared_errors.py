@@ -134,7 +134,7 @@ def test_value_that_a_form_cannot_have_is_named(
     admin.out("unset", "db", "raw")
     admin.out("set", "db", "a-b=made-up-89")
     said = admin.err("get", "db", "-o", "env", code=1)
-    assert f"SharedSecret {shop.name}/db: key a-b: is no name for a shell variable" in said
+    assert f"SharedSecret {shop.name}/db: key a-b: is not a name for a shell variable" in said
     assert "name its KEY" in admin.err("get", "db", "-o", "raw", code=2)
 
 

@@ -165,7 +165,7 @@ def test_key_is_named_by_its_id_its_beginning_or_its_short_form() -> None:
 
 @pytest.mark.parametrize("text", ["", "3f9", "key", "3f9c…", "…e21a", "0" * 33, "3f9c..e21a"])
 def test_what_is_no_key_id_is_refused(text: str) -> None:
-    with pytest.raises(UsageError, match="is no key id"):
+    with pytest.raises(UsageError, match="is not a key id"):
         KeyName.read(text)
 
 
@@ -199,7 +199,9 @@ LEAKS = {
 }
 
 
-GONE = "1 value not there any more: rotate what is still in use somewhere (--everything lists them)"
+GONE = (
+    "1 value is not there any more: rotate what is still in use somewhere (--everything lists them)"
+)
 
 
 def test_table_lists_what_is_left_or_everything() -> None:
@@ -215,6 +217,13 @@ def test_summary_counts_down() -> None:
     assert summary(LEAKED.id, LEAKS) == [
         f"2 of 4 values to rotate and seal anew: key {short} opens them",
         GONE,
+    ]
+    other = {"other": LEAKS["other"]}
+    assert summary(LEAKED.id, other) == [f"1 value to rotate and seal anew: key {short} opens it"]
+    both = other | {".": (leak(fate=Fate.GONE), leak("token", Fate.GONE))}
+    assert summary(LEAKED.id, both) == [
+        f"1 of 3 values to rotate and seal anew: key {short} opens it",
+        GONE.replace("1 value is", "2 values are"),
     ]
     done = {".": (leak(fate=Fate.SEALED_ANEW),)}
     assert summary(LEAKED.id, done) == [f"nothing is left under key {short}, which opened 1 value"]

@@ -190,7 +190,7 @@ def test_where_no_key_is_known_nothing_is_said_to_be_well_or_due() -> None:
     ]
     one = stock(sealed(NEW_KEY, name="a"), sealed(OLD_KEY, name="b"), keys=(NEWEST,))
     assert summary(one.totals) == [
-        "1 of 2 objects are on the newest key (oldest value: shop/a, 60 days)",
+        "1 of 2 objects is on the newest key (oldest value: shop/a, 60 days)",
         "1 object is sealed to a key that is not known here",
     ]
 

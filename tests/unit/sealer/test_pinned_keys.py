@@ -57,7 +57,7 @@ def test_the_public_half_of_a_held_key_says_what_the_keyring_says() -> None:
 
 def test_a_key_serves_until_the_moment_it_expires() -> None:
     _FULL.check_usable(now=_NOW - timedelta(seconds=1))
-    with pytest.raises(CertificateError, match="is expired since 2026-11-22T10:00:00Z"):
+    with pytest.raises(CertificateError, match="expired at 2026-11-22T10:00:00Z"):
         _FULL.check_usable(now=_NOW)
 
 

@@ -38,7 +38,7 @@ def test_what_was_sealed_later_is_refused_whoever_else_could_open_it(
     to: tuple[object, ...],
 ) -> None:
     sealed = _sealed(*(key.public for key in RING.keys if key in to), later=SECOND)
-    with pytest.raises(KeyRevoked, match=f"to key {LEAKED.id}, which is revoked since") as caught:
+    with pytest.raises(KeyRevoked, match=f"to key {LEAKED.id}, which was revoked at") as caught:
         unseal(sealed, RING.unwrappers)
     assert (caught.value.obj, caught.value.key) == ("SealedSecret shop/db", "a")
     assert "rotate the value" in caught.value.hint

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from sealer.wording import count, printable
+from sealer.wording import count, part, printable, verb
 
 
 @pytest.mark.parametrize(
@@ -24,3 +24,8 @@ def test_counts_agree_with_their_nouns() -> None:
         "1 file",
         "2 files",
     )
+
+
+def test_a_part_agrees_with_the_whole_and_its_verb_with_the_part() -> None:
+    said = [f"{part(*numbers, 'file')} {verb(numbers[0])}" for numbers in [(1, 1), (1, 2), (2, 2)]]
+    assert said == ["1 file is", "1 of 2 files is", "2 of 2 files are"]

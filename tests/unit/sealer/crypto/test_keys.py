@@ -63,8 +63,9 @@ def test_one_public_key_is_expected(count: int) -> None:
 
 @pytest.mark.parametrize("text", ["", KEY.public.to_pem(), KEY.to_pem() * 2])
 def test_one_private_key_is_expected(text: str) -> None:
-    with pytest.raises(InvalidKey, match="expected one private key"):
+    with pytest.raises(InvalidKey, match="expected one private key") as caught:
         UnsealingKey.from_pem(text)
+    assert ("is a public key" in caught.value.hint) is (text == KEY.public.to_pem())
 
 
 def test_private_key_is_no_public_key_and_the_hint_says_what_is() -> None:
