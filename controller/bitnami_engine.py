@@ -78,8 +78,10 @@ class BitnamiEngine(Objects[str, BitnamiPlan]):
     def _conclude(
         self, observed: Observed, decided: BitnamiPlan, written: Mapping[Ref, Written]
     ) -> Status:
-        if (entry := remember(observed, decided, written)) is not None:
-            self.memory.put(observed.uid, entry)
+        entry = remember(observed, decided, written)
+        known = self.known.get(Key(observed.namespace, observed.name))
+        if entry is not None and known is not None and known.uid == observed.uid:
+            self.memory.put(observed.uid, entry)  # of what is gone by now, nothing would forget it
         return decided.status
 
     def _failed(self, observed: Observed, error: SealerError) -> Status:

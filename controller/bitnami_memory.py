@@ -48,7 +48,7 @@ class BitnamiMemory:
     wrote: Callable[[str, str], None]
     _shards: dict[int, dict[str, Remembered]] = field(default_factory=dict)
     _there: set[int] = field(default_factory=set)
-    _dirty: set[int] = field(default_factory=set)
+    _dirty: dict[int, None] = field(default_factory=dict)  # in the order of their turns
 
     def get(self, uid: str) -> Remembered | None:
         """How an object was left."""
@@ -63,7 +63,7 @@ class BitnamiMemory:
             del shard[uid]
         else:
             shard[uid] = entry
-        self._dirty.add(shard_of(uid))
+        self._dirty[shard_of(uid)] = None
 
     def keep_only(self, uids: AbstractSet[str]) -> None:
         """Forget all other objects."""
@@ -106,14 +106,14 @@ class BitnamiMemory:
         """
         failure: SealerError | None = None
         for number in list(self._dirty):
-            self._dirty.discard(number)  # first, since it may change again meanwhile
+            self._dirty.pop(number, None)  # first, since it may change again meanwhile
             try:
                 await self._write(number)
             except asyncio.CancelledError:
-                self._dirty.add(number)
+                self._dirty[number] = None
                 raise
             except SealerError as error:
-                self._dirty.add(number)
+                self._dirty[number] = None
                 failure = error
                 if isinstance(error, Unavailable):
                     break

@@ -15,7 +15,7 @@ from controller.announcing import Subject
 from controller.bitnami_engine import OBJECTS_PATH, BitnamiEngine
 from controller.bitnami_memory import BitnamiMemory
 from controller.live import Glimpse, glimpse
-from controller.status import READY, Key, Status
+from controller.status import READY, Key, Status, shortened
 from controller.surroundings import Surroundings
 from controller.told import Told
 from controller.watching import Watch
@@ -105,7 +105,7 @@ class BitnamiObjects:
         self._metrics.failed(error.reason)
         about: dict[str, Any] = {"object": _named(key), "reason": error.reason}
         error.obj = ""
-        logger.warning("%s", error, extra=about)
+        logger.warning("%s", shortened(str(error)), extra=about)
 
     async def _recall(self) -> None:
         while True:

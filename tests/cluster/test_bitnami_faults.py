@@ -67,6 +67,19 @@ def test_another_failure_has_another_message(theirs: Theirs) -> None:
     assert theirs.refused("db", "InvalidTemplate", generation=2) != first
 
 
+def test_name_without_end_is_cut_short_wherever_it_is_told(
+    theirs: Theirs, serving: Controller
+) -> None:
+    """Their kind bounds no item key, so that one can be as long as an object."""
+    sealed = theirs.seal("db", {"a": b"made-up-34"})
+    items = sealed["spec"]["encryptedData"]
+    items["endless" * 50_000] = "no base64"
+    assert theirs.api.request("POST", theirs.path(), sealed).status == 201
+    assert len(theirs.refused("db", "InvalidEnvelope")) <= 1024
+    told = [line for line in serving.log().splitlines() if "endlessendless" in line]
+    assert 0 < max(map(len, told)) < 2000
+
+
 def test_drift_is_repaired(theirs: Theirs) -> None:
     theirs.give("db", {"a": b"made-up-32"}, metadata={"labels": {"team": "shop"}})
     change = {"data": {"a": "Y2hhbmdlZA==", "b": "YWRkZWQ="}, "metadata": {"labels": {"team": "x"}}}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from controller.apiserver import Answer, ApiServer
@@ -43,6 +43,7 @@ class _Cluster(Cluster):
         self.asked: list[str] = []
         self.version = 100
         self.fault: SealerError | None = None
+        self.meanwhile: Callable[[], None] = lambda: None
 
     async def read(self, path: str, what: str) -> Object | None:
         assert path == "/apis/bitnami.com/v1alpha1/namespaces/shop/sealedsecrets/db"
@@ -54,6 +55,7 @@ class _Cluster(Cluster):
         return read_live(ref, self.secret) if self.secret else None
 
     async def apply(self, actions: Iterable[Action]) -> dict[Ref, Written]:
+        self.meanwhile()
         written: dict[Ref, Written] = {}
         for action in actions:
             self.asked.append(type(action).__name__)
@@ -223,6 +225,14 @@ def test_object_that_is_gone_is_forgotten() -> None:
     assert not world.engine.known
     assert world.engine.memory.get(UID) is None
     assert world.converge() is True
+
+
+def test_object_that_goes_while_it_is_worked_on_is_not_remembered() -> None:
+    world = _World()
+    world.edit(sealed())
+    world.cluster.meanwhile = lambda: world.engine.lose_at(KEY, UID)
+    world.converge()
+    assert world.engine.memory.get(UID) is None
 
 
 def test_object_that_cannot_be_read_is_told_so() -> None:

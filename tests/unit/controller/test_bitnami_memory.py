@@ -30,6 +30,7 @@ class _Api(ApiServer):
         self.asked = 0
         self.fault: SealerError | None = None
         self.refusal = 0
+        self.broken = ""
 
     async def request(self, method: str, path: str, body: Any = None, **options: Any) -> Answer:  # noqa: ANN401
         self.asked += 1
@@ -40,6 +41,8 @@ class _Api(ApiServer):
         if method == "GET":
             return self._page(options["params"])
         name = body["metadata"]["name"]
+        if name == self.broken:
+            return Answer(500, {})
         self.sent.append((method, name))
         assert path == (_PATH if method == "POST" else f"{_PATH}/{name}")
         if (method == "POST") == (name in self.objects):
@@ -154,6 +157,17 @@ def test_api_server_that_does_not_answer_is_not_asked_for_each_shard(
         api.refusal = 403
     asyncio.run(memory.write())
     assert (api.asked, len(caplog.messages)) == (asked, 1)
+
+
+def test_shard_that_always_fails_keeps_no_other_from_being_written() -> None:
+    api = _Api()
+    memory = _memory(api)
+    for uid in _uids(3):
+        memory.put(uid, _LEFT)
+    api.broken = f"sealer-bitnami-memory-{shard_of(_uids(1)[0]):02}"
+    for _ in range(3):
+        asyncio.run(memory.write())
+    assert len(api.objects) == 2
 
 
 def test_what_cannot_be_written_is_not_tried_each_second() -> None:
