@@ -193,7 +193,9 @@ def test_removing_leaves_nothing_but_the_secrets_that_lost_their_owner(
         apply_stream(cluster.api, *flags.split())
         with running_controllers(cluster.api, find_program("kube-controller-manager")):
             assert cluster.follow("Removing it", typed) > 0
-            eventually(lambda: cluster.left() == {"secret/db"}, what="the rest to be gone")
+            eventually(
+                lambda: cluster.left() == {"secret/db"}, what="the rest to be gone", within=90
+            )
         assert shop.values("db") == _VALUES
 
 
@@ -209,7 +211,7 @@ def test_secrets_that_are_orphaned_stay_and_are_taken_over_when_sealer_comes_bac
         sealed = shop.seal("db", _VALUES)
         with running_controllers(cluster.api, find_program("kube-controller-manager")) as kube:
             cluster.follow("Removing it", _keeping_all)
-            eventually(lambda: cluster.left() == kept, what="the rest to be gone")
+            eventually(lambda: cluster.left() == kept, what="the rest to be gone", within=90)
             _apply(cluster.api, list(yaml.safe_load_all(stream("--no-first-key"))))
             kube.restart()
             _collects(shop)
