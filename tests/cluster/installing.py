@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 ROOT: Final = Path(__file__).parents[2]
 IMAGE: Final = "registry.example/sealer:1.0"
 SERVICE_ACCOUNT: Final = "sealer-controller"
+DEPLOYMENT: Final = f"/apis/apps/v1/namespaces/{DEFAULT_NAMESPACE}/deployments/{SERVICE_ACCOUNT}"
 
 
 def stream(*flags: str, image: str = IMAGE, namespace: str = DEFAULT_NAMESPACE) -> str:
@@ -42,3 +43,17 @@ def apply_stream(
         path = f"/apis/sealer.dev/v1alpha1/{kind}"
         eventually(lambda: api.request("GET", path).status == 200, what=f"{kind} to be served")  # noqa: B023
     return applied
+
+
+def roll_out(api: ApiServer) -> None:
+    """Have the Deployment say that all its pods run, since there is nobody else who could."""
+    replicas = api.request("GET", DEPLOYMENT).body["spec"]["replicas"]
+    names = ("replicas", "updatedReplicas", "readyReplicas", "availableReplicas")
+    status = {"observedGeneration": 9} | dict.fromkeys(names, replicas)
+    answer = api.request(
+        "PATCH",
+        f"{DEPLOYMENT}/status",
+        {"status": status},
+        content_type="application/merge-patch+json",
+    )
+    assert answer.status == 200, answer.body

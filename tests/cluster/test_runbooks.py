@@ -17,7 +17,7 @@ import pytest
 
 from tests.cluster.harness.api_server import ApiServer, Programs, running_api_server
 from tests.cluster.harness.processes import eventually
-from tests.cluster.installing import ROOT
+from tests.cluster.installing import ROOT, roll_out
 from tests.cluster.running import GROUP, Controller, make_controller
 from tests.e2e.console import in_a_cluster, run_page
 
@@ -32,7 +32,6 @@ PAGES = [
     for page in sorted((ROOT / "docs" / "runbooks").glob("[!R]*.md"))
     if "```console" in in_a_cluster(page.read_text(encoding="utf-8"))
 ]
-DEPLOYMENT = "/apis/apps/v1/namespaces/sealer-system/deployments/sealer-controller"
 LOST_WITH = "cluster-lost"
 
 
@@ -65,16 +64,7 @@ class Clusters:
         self.controllers[context] = controller
         controller.start()
         eventually(lambda: _has_key(api), what="a published key")
-        replicas = api.request("GET", DEPLOYMENT).body["spec"]["replicas"]
-        names = ("replicas", "updatedReplicas", "readyReplicas", "availableReplicas")
-        status = {"observedGeneration": 9} | dict.fromkeys(names, replicas)
-        answer = api.request(
-            "PATCH",
-            f"{DEPLOYMENT}/status",
-            {"status": status},
-            content_type="application/merge-patch+json",
-        )
-        assert answer.status == 200, answer.body
+        roll_out(api)
 
     def stop(self) -> None:
         """Stop the controllers that run."""
