@@ -13,6 +13,8 @@ import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 from http import HTTPStatus
 from typing import Any, Final, cast
 
@@ -91,6 +93,7 @@ class ApiServer:
         self._unreachable_hint = f"does `{connection.kubectl} version` answer?"
         self._core = client.CoreV1Api(api)
         self._custom = client.CustomObjectsApi(api)
+        self._told: datetime | None = None
 
     def list(
         self, resource: Resource, *, namespace: str = "", labels: str = ""
@@ -203,6 +206,10 @@ class ApiServer:
         except Missing:
             return
 
+    def no_later(self, time: datetime) -> datetime:
+        """A time, or that of the API server's last answer where its clock had not come so far."""
+        return time if self._told is None else min(time, self._told)
+
     def user(self) -> str:
         """Who runs this, by the name that the API server knows.
 
@@ -276,7 +283,15 @@ class ApiServer:
             if namespace:
                 arguments["namespace"] = namespace
             answer = call(**arguments, _preload_content=False, _request_timeout=_TIMEOUT_SECONDS)
+            self._told = _date(answer.headers.get("Date", ""))
             return cast("Object", json.loads(answer.data))
+
+
+def _date(text: str) -> datetime | None:
+    try:
+        return parsedate_to_datetime(text).astimezone(UTC)
+    except ValueError:
+        return None
 
 
 @contextmanager

@@ -180,7 +180,9 @@ def _ask(api: ApiServer, wanted: Wanted) -> tuple[ClusterKeys, str]:
 
 
 def _ask_for_newer(api: ApiServer) -> ClusterKeys:
-    decision = Decision(at=datetime.now(UTC), by=api.user())
+    by = api.user()
+    # What is asked for at a later time is done at that time: now, even if our clock is ahead.
+    decision = Decision(at=api.no_later(datetime.now(UTC)), by=by)
 
     def choose(keys: ClusterKeys) -> tuple[str, Manifest | None]:
         lifecycle.renew(keys.keyring, now=decision.at, state=KeyState.PENDING)

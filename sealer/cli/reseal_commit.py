@@ -58,7 +58,10 @@ class _Standing:
             return ()
 
     def reason_to_leave(self, outcome: Outcome) -> Refused | None:
-        if git_root(outcome.path.parent) != self.root:
+        place = git_root(_real(outcome).parent)
+        if place is None:
+            why, hint = "is a link to what is in no repository", "run it without --commit"
+        elif place != self.root:
             why, hint = "belongs to another repository", "run it there"
         elif _real(outcome) in self.ignored:
             why, hint = "is ignored by Git", "run it without --commit"
@@ -104,7 +107,7 @@ def _standing(worktree: Worktree, outcomes: Sequence[Outcome]) -> _Standing:
     root = worktree.root
     history = History(worktree)
     changes = history.changed(history.version("HEAD"), WORK_TREE)
-    changed = [one.path for one in outcomes if one.changed]
+    changed = [_real(one) for one in outcomes if one.changed]
     inside = [path for path in changed if git_root(path.parent) == root]
     return _Standing(
         root=root,

@@ -33,7 +33,8 @@ _ENVIRONMENT = {"LC_ALL": "C", "GIT_OPTIONAL_LOCKS": "0", "GIT_TERMINAL_PROMPT":
 
 _ANOTHER_USER = re.compile(r"dubious ownership in repository at (?P<root>'.*')")
 
-# Git sets these for its hooks; run in one, we would read another repository than we are told to.
+# Git sets these for its hooks, the last four by its options; run in one, we would read another
+# repository than we are told to, or take names for patterns.
 _ELSEWHERE = (
     "GIT_ALTERNATE_OBJECT_DIRECTORIES",
     "GIT_COMMON_DIR",
@@ -43,6 +44,10 @@ _ELSEWHERE = (
     "GIT_OBJECT_DIRECTORY",
     "GIT_PREFIX",
     "GIT_WORK_TREE",
+    "GIT_GLOB_PATHSPECS",
+    "GIT_ICASE_PATHSPECS",
+    "GIT_LITERAL_PATHSPECS",
+    "GIT_NOGLOB_PATHSPECS",
 )
 
 

@@ -304,6 +304,7 @@ def _commit(root: Path, names: Sequence[str], message: str) -> None:
         files.create(listed, b"".join(b":(top,literal)%s\0" % os.fsencode(name) for name in names))
         status, said = commands.run_with_hooks(
             root,
+            *("-c", "i18n.commitEncoding=UTF-8"),
             "commit",
             "--quiet",
             "--only",

@@ -219,7 +219,8 @@ class History:
         begin = list(heads) or ["--all", *([head] if (head := standing.head(self._root)) else [])]
         process = commands.start(
             self._root,
-            *("-c", "log.diffMerges=separate", "-c", "log.showSignature=false", "log", "-m"),
+            *("-c", "log.diffMerges=separate", "-c", "log.showSignature=false"),
+            *("-c", "log.follow=false", "log", "-m"),
             *("-z", "--raw", "--root", "--no-abbrev", "--no-renames", "--full-history"),
             *(f"--format=tformat:{_MARK}%H %ct", *begin, *(f"^{commit}" for commit in excluding)),
             *("--", *paths),

@@ -200,6 +200,25 @@ def test_a_linked_work_tree_commits_to_its_own_branch(
     assert repository.git("status", "--short") == ""
 
 
+def test_links_out_of_the_repository_are_left_and_named_and_hold_up_nothing_else(
+    repository: Repository, tmp_path: Path
+) -> None:
+    other = Repository.init(tmp_path / "other")
+    other.save("a.yaml", (repository.root / "a.yaml").read_bytes())
+    loose = tmp_path / "loose.yaml"
+    loose.write_bytes((repository.root / "a.yaml").read_bytes())
+    (repository.root / "link-1.yaml").symlink_to(other.root / "a.yaml")
+    (repository.root / "link-2.yaml").symlink_to(loose)
+    before = loose.read_bytes()
+    ring = str(tmp_path / "keys" / "ring")
+    said = sealer("reseal", "--keyring", ring, "--commit", cwd=repository.root, code=1)
+    assert "link-1.yaml: belongs to another repository" in said
+    assert "link-2.yaml: is a link to what is in no repository" in said
+    assert "[main " in said
+    assert (loose.read_bytes(), (other.root / "a.yaml").read_bytes()) == (before, before)
+    assert "a.yaml" in repository.git("show", "--name-only", "--format=", "HEAD")
+
+
 def test_a_submodule_has_its_own_configuration_and_commits(
     repository: Repository, tmp_path: Path
 ) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -43,6 +43,15 @@ def _secrets(place: ClusterKeyring) -> str:
 @pytest.mark.parametrize("rule", CONTRACT)
 def test_cluster_keeps_the_contract(rule: str, place: ClusterKeyring) -> None:
     CONTRACT[rule](place)
+
+
+def test_clock_of_a_laptop_that_is_ahead_is_known_by_the_answers(place: ClusterKeyring) -> None:
+    """What is asked for now by such a clock is asked for later, as the controller sees it."""
+    hour, now = timedelta(hours=1), datetime.now(UTC)
+    assert place.api.no_later(now + hour) == now + hour  # nobody has said anything yet
+    place.user()
+    assert now - hour < place.api.no_later(now + hour) < now + hour
+    assert place.api.no_later(now - hour) == now - hour
 
 
 def test_keys_are_made_by_the_controller_alone(place: ClusterKeyring) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import ssl
-from typing import Any
 
 from kopf._cogs.aiokits import aiotasks
 from kopf._cogs.structs.credentials import AiohttpSession
@@ -13,27 +12,7 @@ from kopf._core.intents.causes import Activity
 from controller import handlers
 from controller.connection import Bearer, Connection
 from controller.liveness import Pulse
-
-
-class _Hurried(asyncio.SelectorEventLoop):
-    """Time passes at once where there is nothing to do but to wait for it."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self._passed = 0.0
-        selector: Any = self._selector  # type: ignore[attr-defined]  # asyncio's own
-        look = selector.select
-
-        def select(timeout: float | None = None) -> object:
-            found = look(0)
-            if not found and timeout:
-                self._passed += timeout
-            return found
-
-        selector.select = select
-
-    def time(self) -> float:
-        return self._passed
+from tests.unit.controller.virtual_time import clock, run
 
 
 def test_of_kopfs_tasks_the_lasting_ones_are_known_and_those_below_them_left_to_them() -> None:
@@ -53,12 +32,12 @@ def test_of_kopfs_tasks_the_lasting_ones_are_known_and_those_below_them_left_to_
 
 def test_watches_of_kopf_are_asked_for_anew_before_they_would_count_as_hanging() -> None:
     """What a watch brings is not heard of, only that it is asked for."""
-    clock = [0.0]
-    pulse = Pulse(lambda: clock[0])
+    passed = [0.0]
+    pulse = Pulse(lambda: passed[0])
     pulse.up("sealedsecrets")
     lasts = handlers.settings().watching.server_timeout
     assert lasts is not None
-    clock[0] = 1.5 * lasts  # the API server may be slow to end one and begin another
+    passed[0] = 1.5 * lasts  # the API server may be slow to end one and begin another
     assert not pulse.hanging()
 
 
@@ -76,11 +55,10 @@ def test_kopf_gets_a_session_at_once_and_the_next_ones_no_faster_than_they_are_a
             session = await login.fn()
             assert isinstance(session, AiohttpSession)
             await session.aiohttp_session.close()
-            times.append(asyncio.get_running_loop().time())
+            times.append(clock())
         return times
 
-    with asyncio.Runner(loop_factory=_Hurried) as runner:
-        first, second, third = runner.run(scenario())
+    first, second, third = run(scenario())
     assert first == 0
     assert second - first > 1
     assert third - second > 1

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from sealer.errors import Refused
-from sealer.git.commit import modified_files
+from sealer.git.commit import commit_files, modified_files
 from sealer.git.worktree import Worktree
 from tests.git_repository import Repository
 from tests.unit.sealer.git.committing import (
@@ -82,6 +82,28 @@ def test_names_are_no_patterns(repository: Repository) -> None:
     assert sorted(
         repository.git("-c", "core.quotePath=no", "show", "--name-only", "--format=").splitlines()
     ) == sorted(names)
+
+
+@pytest.mark.parametrize("how", ["GLOB", "ICASE", "LITERAL", "NOGLOB"])
+def test_what_git_was_told_about_patterns_does_not_reach_ours(
+    repository: Repository, monkeypatch: pytest.MonkeyPatch, how: str
+) -> None:
+    """Programs that run git with such an option set it for whatever is run below them."""
+    monkeypatch.setenv(f"GIT_{how}_PATHSPECS", "1")
+    repository.save("a.yaml", "A\n")
+    repository.save("new.yaml", "c\n")
+    check(repository, "a.yaml", "new.yaml", "absent.yaml", modified=True)
+    assert commit(repository, "a.yaml", "new.yaml")
+    assert in_commit(repository) == ["M a.yaml", "A new.yaml"]
+
+
+def test_message_is_what_it_is_in_whatever_letters_the_user_commits(repository: Repository) -> None:
+    repository.git("config", "i18n.commitEncoding", "ISO-8859-1")
+    repository.save("a.yaml", "A\n")
+    paths = [repository.root / "a.yaml"]
+    assert commit_files(Worktree(repository.root), paths, "sealed to 3f9c…e21a")
+    shown = ("-c", "i18n.logOutputEncoding=UTF-8", "log", "-1", "--format=%B")
+    assert repository.git(*shown) == "sealed to 3f9c…e21a"
 
 
 def test_many_files_are_one_commit(repository: Repository) -> None:

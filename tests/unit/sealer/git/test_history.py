@@ -253,6 +253,17 @@ def test_side_branches_and_merges_are_not_simplified_away(repository: Repository
     assert found[merge][0].after == blob(repository, "HEAD:a.yaml")
 
 
+def test_settings_of_the_user_do_not_have_a_file_followed_beyond_its_name(
+    repository: Repository,
+) -> None:
+    repository.git("config", "log.follow", "true")
+    repository.git("mv", "a.yaml", "moved.yaml")
+    moved = repository.commit({"moved.yaml": "one\n"})
+    (found,) = history(repository).commits(paths=["moved.yaml"])
+    assert found.id == moved
+    assert [change.before for change in found.changes] == [None]
+
+
 def test_all_is_what_any_reference_leads_to(repository: Repository) -> None:
     repository.save("a.yaml", "stashed\n")
     repository.git("stash", "--quiet")
