@@ -31,6 +31,7 @@ RBAC_GROUP: Final = "rbac.authorization.k8s.io"
 ACCESS_LABEL: Final = f"{GROUP}/access"
 """On every Role and RoleBinding that is made here, so that those and no others are watched."""
 _PREFIX: Final = "sealer:"
+_TRUE: Final = "true"
 _ACCOUNT_PREFIX: Final = "system:serviceaccount:"
 
 Object = Mapping[str, Any]
@@ -82,6 +83,7 @@ class Granted:
         owners: uids of its owners.
         shared: names of the SharedSecrets among them.
         content: rules, or subjects and roleRef.
+        is_labelled: whether it bears our label, without which no watch tells of it.
     """
 
     uid: str
@@ -89,6 +91,7 @@ class Granted:
     owners: frozenset[str]
     shared: frozenset[str]
     content: Manifest
+    is_labelled: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +116,7 @@ def read_granted(item: Object) -> Granted:
             if owner["apiVersion"].startswith(f"{GROUP}/") and owner["kind"] == SHARED_SECRET
         ),
         content=_content(item),
+        is_labelled=(metadata.get("labels") or {}).get(ACCESS_LABEL) == _TRUE,
     )
 
 
@@ -242,7 +246,7 @@ def _write(ref: Ref, content: Manifest, live: Granted | None, owner: Owner) -> l
         "metadata": {
             "namespace": ref.namespace,
             "name": ref.name,
-            "labels": {MANAGED_BY: "sealer", ACCESS_LABEL: "true"},
+            "labels": {MANAGED_BY: "sealer", ACCESS_LABEL: _TRUE},
         },
         **content,
     }
@@ -251,7 +255,7 @@ def _write(ref: Ref, content: Manifest, live: Granted | None, owner: Owner) -> l
         return [new]
     if owner.uid not in live.owners or live.content.get("roleRef") != content.get("roleRef"):
         return [Delete(ref=ref, uid=live.uid), new]  # a roleRef cannot be changed
-    if live.content == content:
+    if live.content == content and live.is_labelled:
         return []
     identity = {"uid": live.uid, "resource_version": live.resource_version}
     return [Replace(ref=ref, manifest=manifest, owner=owner, **identity)]

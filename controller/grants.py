@@ -42,10 +42,15 @@ class Grants:
     cluster: Cluster
     roles: Told[Granted] = field(default_factory=Told)
     bindings: Told[Granted] = field(default_factory=Told)
+    _doubted: set[Key] = field(default_factory=set)
 
     def any(self, key: Key) -> bool:
-        """Whether something that was granted for a SharedSecret is known to be there."""
-        return any(self._known(ref) is not None for ref in refs_of(*key))
+        """Whether something that was granted for a SharedSecret is, or may be, there."""
+        return key in self._doubted or any(self._known(ref) is not None for ref in refs_of(*key))
+
+    def doubt(self, key: Key) -> None:
+        """A Role or RoleBinding of a SharedSecret is gone, or has only lost our label."""
+        self._doubted.add(key)
 
     async def keep(self, shared: SharedSecret, owner: Owner, *, holds: bool) -> None:
         """Grant what an access list says, and nothing else.
@@ -90,9 +95,15 @@ class Grants:
         live = {ref: granted for ref in refs if (granted := self._known(ref)) is not None}
         for _ in range(_MOST_LOOKS):
             try:
+                if key in self._doubted:
+                    self._doubted.discard(key)  # before it is looked at, and may be doubted again
+                    live = await self._look(refs)
                 return await self._try_all(decide(live))
             except Changed:
-                live = await self._look(refs)
+                self._doubted.add(key)
+            except SealerError:
+                self._doubted.add(key)
+                raise
         raise ClusterError(
             f"Roles or RoleBindings of {key} keep changing while they are looked at",
             hint="somebody else writes them: see their managedFields",

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Protocol
 
-from controller.access import readers, shared_name
+from controller.access import Granted, readers, shared_name
 from controller.cluster import Changed, Cluster
 from controller.grants import Grants
 from controller.holding import Held, TakeOver, held, holding_actions, remembered
@@ -112,9 +112,13 @@ class Shares:
         if key in self.seen:
             self.enqueue(key)
 
-    def rbac_changed(self, name: Key) -> None:
-        """A Role or RoleBinding of this name, which carries our label, changed."""
+    def rbac_changed(self, name: Key, old: Granted | None, new: Granted | None) -> None:
+        """A Role or RoleBinding of this name, which carries or carried our label, changed."""
         key = Key(name.namespace, shared_name(name.name))
+        if not key.name:
+            return
+        if old is not None and new is None:
+            self.grants.doubt(key)
         if key in self.seen or self.grants.any(key):
             self.enqueue(key)
 

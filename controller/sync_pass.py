@@ -150,7 +150,13 @@ class Pass:
         change = {**step.change, "metadata": {**metadata, **seen}}
         written = await self.cluster.patch(path_of(ref), change, f"to sync {ref}")
         self.cluster.wrote(SECRET, "sync")
-        return replace(step.after, version=written["metadata"]["resourceVersion"])
+        version = written["metadata"]["resourceVersion"]
+        if version == target.version:  # it was to be changed, and is as it was
+            raise Rejected(
+                f"an admission webhook changes {ref} back while it is written",
+                hint="see which admission webhooks there are for Secrets",
+            )
+        return replace(step.after, version=version)
 
     async def _remove(self, step: Remove) -> None:
         target, ref = step.target, Ref(SECRET, *step.target.key)

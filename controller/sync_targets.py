@@ -1,7 +1,7 @@
 """Secrets that are synced from SharedSecrets, kept so: what is looked at when, and what is said.
 
 A SharedSecret counts as deleted only once the API server has said so. Of several changes within a
-moment there is one pass.
+moment there is one pass. A target that somebody else changes back each time is held back.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from controller.syncing import DISABLED, KEEP, NotPermitted, Source, Target
 from controller.target_index import NOWHERE, TargetIndex
 from controller.targets import SECRET, SHARED_SECRET
 from controller.told import Told
-from controller.workqueue import WorkQueue
+from controller.workqueue import TurnLimit, Turns, WorkQueue
 from sealer.errors import SealerError, Unavailable
 from sealer.manifests.models import Manifest
 
@@ -80,6 +80,8 @@ class SyncTargets:
     _known: dict[Key, _Known] = field(default_factory=dict)
     _announced: dict[Key, str] = field(default_factory=dict)
     _doubted: dict[Key, float] = field(default_factory=dict)
+    _writes: Turns[Key] = field(default_factory=lambda: Turns(TurnLimit()))
+    _held_back: set[Key] = field(default_factory=set)
     _secret: bytes = field(default_factory=lambda: secrets.token_bytes(32), repr=False)
     _in_flight: asyncio.Semaphore = field(init=False)
     _soon: Alarms[Key] = field(init=False)
@@ -127,11 +129,27 @@ class SyncTargets:
         """One of the watches tells of a target."""
         if old == new:
             return
-        for source in self.index.look(key):
+        sources = self.index.look(key)
+        if (wait := self._writes.wait(key)) > 0:
+            self._hold(key, wait)
+        for source in sources:
             self._soon.set(source)
         if self.index.find(key) is None:
             self._announced.pop(key, None)
             self._doubted.pop(key, None)
+
+    def _hold(self, key: Key, seconds: float) -> None:
+        self.index.put_off(key)
+        if key not in self._held_back:
+            self._held_back.add(key)
+            asyncio.get_running_loop().call_later(seconds, self._let_go, key)
+
+    def _let_go(self, key: Key) -> None:
+        self._held_back.discard(key)
+        if (target := self.index.find(key)) is not None:
+            source = target.source or NOWHERE
+            self.index.is_due(source, [key])
+            self._soon.set(source)
 
     def namespace_changed(self, key: Key, old: str | None, new: str | None) -> None:
         """The watch of namespaces tells of one."""
@@ -246,6 +264,7 @@ class SyncTargets:
         if after == before:  # as it was seen: the watch may have told of another since
             return
         if after is not None:
+            self._writes.take(after.key)
             self.index.put(after)
         self.written(before, after)
 

@@ -46,12 +46,8 @@ class Synced:
             look_again: is called with SharedSecrets whose targets stand otherwise now.
         """
         self._parallel = around.options.workers
-        self._passes = WorkQueue[Key](
-            self._pass,
-            backoff=around.backoff,
-            # Names of SharedSecrets that are not there, which anybody may make up, are one group.
-            group=lambda key: key.namespace if is_there(key) else "",
-        )
+        self._is_there = is_there
+        self._passes = WorkQueue[Key](self._pass, backoff=around.backoff, group=self._group)
         self._pulling = WorkQueue[Key](
             self._pull, backoff=around.backoff, group=lambda key: key.namespace
         )
@@ -98,6 +94,10 @@ class Synced:
 
     def _target_written(self, old: Target, new: Target | None) -> None:
         self._pulls.target_changed(old, new)
+
+    def _group(self, key: Key) -> str:
+        """Names of SharedSecrets that are not there, which anybody may make up, are one."""
+        return key.namespace if self._is_there(key) else ""
 
     async def _pass(self, key: Key) -> bool:
         return await self.targets.converge(key)

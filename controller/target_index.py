@@ -123,6 +123,11 @@ class TargetIndex:
         if wanted:
             self._due.setdefault(source, set()).update(wanted)
 
+    def put_off(self, key: Key) -> None:
+        """Have a target not looked at, until it is due again."""
+        if key in self._filed:
+            self._due.get(self._filed[key], set()).discard(key)
+
     def take_due(self, source: Key) -> list[Key]:
         """What is to be looked at, strangers last; it is not due any more."""
         return sorted(self._due.pop(source, ()), key=self._rank)

@@ -61,7 +61,10 @@ class Watches:
         )
 
     def rbac(
-        self, plural: str, found: Told[Granted], changed: Callable[[Key], None]
+        self,
+        plural: str,
+        found: Told[Granted],
+        changed: Callable[[Key, Granted | None, Granted | None], None],
     ) -> Watch[Granted]:
         """The Roles or the RoleBindings that access lists have become."""
         return Watch(
@@ -70,7 +73,7 @@ class Watches:
             path=f"/apis/{RBAC_GROUP}/v1/{plural}",
             labels=f"{ACCESS_LABEL}=true",
             read=read_granted,
-            changed=lambda key, _old, _new: changed(key),
+            changed=changed,
             pulse=self.pulse,
             cache=found,
         )

@@ -79,7 +79,7 @@ class WorkQueue(Generic[K]):
         self._failures: dict[K, int] = {}
         self._timers: dict[K, asyncio.TimerHandle] = {}
         self._waiting: deque[asyncio.Future[None]] = deque()
-        self._turns = _Turns[K](limit)
+        self._turns = Turns[K](limit)
         self._held: set[K] = set()
         self.retries = 0
 
@@ -205,14 +205,16 @@ class _Rotation(Generic[K]):
         return key
 
 
-class _Turns(Generic[K]):
+class Turns(Generic[K]):
     """The last turns of each key, for as long as they matter."""
 
     def __init__(self, limit: TurnLimit | None) -> None:
+        """Know of no turn; None for no limit."""
         self._limit = limit
         self._taken: dict[K, deque[float]] = {}  # the key that had its turn last is the last one
 
     def take(self, key: K) -> None:
+        """Take note of a turn."""
         if self._limit is None:
             return
         now = asyncio.get_running_loop().time()

@@ -9,6 +9,7 @@ import pytest
 
 from tests.cluster.harness.processes import eventually
 from tests.cluster.people import (
+    MERGE,
     Object,
     Person,
     Way,
@@ -211,6 +212,20 @@ def test_rights_are_gone_with_the_shared_secret(shop: Namespace) -> None:
     eventually(
         lambda: not [name for name in _rbac(shop) if ":short:" in name], what="the roles to go"
     )
+
+
+def test_what_loses_its_label_is_taken_back_all_the_same(shop: Namespace) -> None:
+    bob = person(shop.api, f"bob@{shop.name}")
+    line = {"name": "bob", "verbs": ["view"], "users": [bob.name]}
+    assert shop.apply(shared_secret("labelled", line)).status == 201
+    ways = [way for way in ways_to(shop.name, "labelled", "labelled") if way.name.startswith("get")]
+    eventually(lambda: ways[0].is_open_to(bob) and ways[2].is_open_to(bob), what="bob to be let in")
+    paths = [f"{_folder(shop, each)}/sealer:labelled:view" for each in ("roles", "rolebindings")]
+    for path in paths:
+        change = {"metadata": {"labels": {"sealer.dev/access": None}}}
+        assert shop.api.request("PATCH", path, change, content_type=MERGE).status == 200
+    assert put_access(shop.api, shop.name, "labelled").status == 200
+    eventually(lambda: not any(way.is_open_to(bob) for way in ways), what="bob to be out")
 
 
 def _rbac(shop: Namespace) -> list[str]:

@@ -265,6 +265,55 @@ def test_whoever_may_only_update_cannot_keep_what_git_takes_away(
     assert answer.status == 200, answer.body
 
 
+@pytest.mark.parametrize(
+    "owners", [None, [], [_ELSEWHERE]], ids=["disowned", "emptied", "given away"]
+)
+@pytest.mark.parametrize("from_git", [True, False], ids=["Git's", "people's"])
+def test_whoever_may_only_update_cannot_take_the_values_away_from_their_shared_secret(
+    shop: Namespace, owners: object, *, from_git: bool
+) -> None:
+    number = f"{from_git}-{len(str(owners))}".lower()
+    una, name = person(shop.api, f"una-{number}@{shop.name}"), f"kept-{number}"
+    manifest = shop.seal(name, {"a": b"made-up-77"}, shared=True)
+    manifest["spec"]["template"]["access"] = [_line("update", una.name)]
+    plain = shared_secret(name, _line("update", una.name))
+    assert shop.apply(manifest if from_git else plain).status == 201
+    path = f"/api/v1/namespaces/{shop.name}/secrets/{name}"
+
+    def patch(metadata: Object) -> Answer:
+        return una.send("PATCH", path, {"metadata": metadata}, content_type=MERGE)
+
+    eventually(lambda: patch({"labels": {"team": "web"}}).status == 200, what="her right")
+    unlabelled = {"labels": {"sealer.dev/target": None}}  # the policy goes by it
+    taken: Object = {"ownerReferences": owners}
+    for change in (taken, unlabelled, taken | unlabelled):
+        answer = patch(change)
+        assert answer.status == 403, answer.body
+        assert f"to take Secret {name} away" in answer.body["message"]
+    more = [*shop.get("Secret", name)["metadata"]["ownerReferences"], _ELSEWHERE]
+    assert patch({"ownerReferences": more}).status == 200
+    dry = f"{path}?dryRun=All"
+    answer = shop.api.request("PATCH", dry, {"metadata": taken}, content_type=MERGE)
+    assert answer.status == 200, answer.body
+
+
+def test_the_garbage_collector_holds_what_the_policy_asks_it_for(shop: Namespace) -> None:
+    body = {
+        "spec": {
+            "user": "system:serviceaccount:kube-system:generic-garbage-collector",
+            "groups": ["system:serviceaccounts", "system:serviceaccounts:kube-system"],
+            "resourceAttributes": {
+                "resource": "secrets",
+                "verb": "delete",
+                "namespace": shop.name,
+                "name": "db",
+            },
+        }
+    }
+    path = "/apis/authorization.k8s.io/v1/subjectaccessreviews"
+    assert shop.api.request("POST", path, body).body["status"]["allowed"] is True
+
+
 @pytest.mark.parametrize("name", ["system:masters", "system:authenticated", "system:admin"])
 @pytest.mark.parametrize("where", ["users", "teams"])
 def test_names_of_kubernetes_are_refused_whoever_asks(

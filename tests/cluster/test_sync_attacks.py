@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 import pytest
 
 from tests.cluster.harness.processes import eventually
-from tests.cluster.people import MERGE, person, shared_secret
+from tests.cluster.people import MERGE, Person, person, shared_secret
 from tests.cluster.syncing import ADA, Shared, ask, events, has, own, share, sync_line
 
 if TYPE_CHECKING:
@@ -34,6 +34,13 @@ def _evil(prize: Shared, shared: dict[str, Any], how: str) -> dict[str, Any]:
     return {"metadata": metadata}
 
 
+def _may(who: Person, method: str, path: str, body: object) -> None:
+    def probe() -> bool:
+        return who.send(method, path, body, content_type=MERGE).status == 200
+
+    eventually(probe, what=f"{who.name} to have their right")
+
+
 def _says(target: Namespace, name: str) -> tuple[str, str]:
     ((_, reason, note), *_) = eventually(lambda: events(target, name), what="an Event")
     return reason, note
@@ -45,10 +52,12 @@ def test_update_on_one_shared_secret_does_not_lend_the_owners_right_to_sync(
 ) -> None:
     prize = share(shop, "prize", {"a": "made-up-prize"}, sync_line(ADA))
     mallory = person(web.api, f"mallory@{web.name}")
-    line = {"name": "update", "verbs": ["update"], "users": [mallory.name]}
+    # With `delete`, or the API server would refuse the change: tests/cluster/test_shared_policy.py.
+    line = {"name": "update", "verbs": ["update", "delete"], "users": [mallory.name]}
     share(web, "theirs", {"b": "made-up-1"}, line)
     secret = f"/api/v1/namespaces/{web.name}/secrets/theirs"
-    eventually(lambda: mallory.send("GET", secret).status == 200, what="their right")
+    for method, body in (("PATCH", {}), ("DELETE", None)):
+        _may(mallory, method, f"{secret}?dryRun=All", body)
     evil = _evil(prize, web.get("SharedSecret", "theirs"), how)
     for _ in range(_TRIES):
         answer = mallory.send("PATCH", secret, evil, content_type=MERGE)

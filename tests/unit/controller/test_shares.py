@@ -9,7 +9,7 @@ from typing import Any, cast
 
 import pytest
 
-from controller.access import read_granted, refs_of
+from controller.access import Granted, read_granted, refs_of
 from controller.apiserver import Answer, ApiServer
 from controller.cluster import Cluster
 from controller.grants import Grants
@@ -155,6 +155,28 @@ def test_a_second_look_before_the_watches_tell_takes_no_write() -> None:
     mark = len(api.log)
     assert asyncio.run(shares.converge(KEY))
     assert {each.partition(" ")[0] for each in api.log[mark:]} <= {"GET"}
+
+
+@pytest.mark.parametrize("is_still_wanted", [True, False])
+def test_what_loses_our_label_is_labelled_anew_or_taken_back(is_still_wanted: bool) -> None:  # noqa: FBT001
+    api = MemoryApi()
+    give(api, *LINES)
+    settle(api)
+    before, shares = outcome(api), make(api)
+    lost = [path for path in api.objects if "/rolebindings/" in path]
+    for path in lost:
+        item = api.objects[path]
+        old = shares.grants.bindings.pop(Key("shop", item["metadata"]["name"]))
+        api.put(path, {**item, "metadata": {**item["metadata"], "labels": {}}})
+        shares.rbac_changed(Key("shop", item["metadata"]["name"]), old, None)
+    if not is_still_wanted:
+        give(api)
+        shares.see(api.objects[SHARED], gone=False)
+    assert asyncio.run(shares.converge(KEY))
+    if is_still_wanted:
+        assert outcome(api) == before
+    else:
+        assert set(api.objects) == {SHARED, SECRET}
 
 
 class _Meddled(MemoryApi):
@@ -310,6 +332,9 @@ def test_roles_of_nothing_that_is_known_are_nobodys_business() -> None:
     shares = make(api)
     queued: list[Key] = []
     shares.enqueue = queued.append
-    shares.rbac_changed(Key("shop", "sealer:db:view"))
-    shares.rbac_changed(Key("shop", "another-role"))
+    there = Granted(
+        uid="r", resource_version="5", owners=frozenset(), shared=frozenset(), content={}
+    )
+    shares.rbac_changed(Key("shop", "sealer:db:view"), None, there)
+    shares.rbac_changed(Key("shop", "another-role"), there, None)
     assert queued == []

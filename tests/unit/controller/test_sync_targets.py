@@ -550,3 +550,53 @@ def test_an_account_is_compared_with_the_secrets_that_name_it_and_no_others() ->
 
     run(work())
     assert sorted(looked_at) == sorted(Key("web", f"t{number}") for number in range(20))
+
+
+class _Webhook(Api):
+    """Whatever is written to a Secret, it stays as it was."""
+
+    async def request(self, method: str, path: str, body: Any = None, **options: Any) -> Answer:  # noqa: ANN401
+        if method == "PATCH":
+            self.log.append(f"{method} {path}")
+            return Answer(200, self.objects[path])
+        return await super().request(method, path, body, **options)
+
+
+def test_what_is_changed_back_while_it_is_written_is_no_success() -> None:
+    api = _Webhook()
+    share(api, NEW)
+    put(api, synced(encoded(z="drift")))
+
+    async def work() -> tuple[object, list[tuple[str, str]]]:
+        operator = Operator(api)
+        assert not await operator.work()  # so it is tried again
+        told = operator.targets.told(SHARED)
+        assert told is not None
+        return told["synced"], operator.told()
+
+    assert run(work()) == (0, [("mine", "Rejected")])
+
+
+@pytest.mark.parametrize("stays", [True, False])
+def test_a_target_that_somebody_changes_back_each_time_is_held_back(stays: bool) -> None:  # noqa: FBT001
+    api = Api()
+    share(api, NEW)
+    place = put(api, secret(DATA))
+
+    async def work() -> None:
+        operator = Operator(api)
+        for _ in range(100):
+            put(api, synced(encoded(z="drift")))
+            operator.look()
+            await operator.work()
+        assert api.writes() == [f"PATCH {place}"] * 30
+        if not stays:
+            del api.objects[place]
+            operator.targets.index.drop(operator.targets.index.asking[Key("web", "mine")])
+        await asyncio.sleep(11)
+        await operator.work()
+        assert len(api.writes()) == 30 + stays
+
+    run(work())
+    if stays:
+        assert api.objects[place]["data"].items() >= NEW.items()

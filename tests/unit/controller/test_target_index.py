@@ -149,6 +149,15 @@ def test_all_or_some_can_be_looked_at_again() -> None:
     assert found.take_due(SHARED) == found.take_due(Key("shop", "nothing")) == []
 
 
+def test_one_can_be_put_off() -> None:
+    found = index("mine", "second")
+    found.put_off(MINE)
+    found.put_off(Key("web", "never heard of"))
+    assert found.take_due(SHARED) == [Key("web", "second")]
+    found.put_off(MINE)
+    assert found.take_due(SHARED) == []
+
+
 def test_targets_of_a_namespace_are_found() -> None:
     found = index("mine", "second")
     assert [each.key.name for each in found.of_namespace("web")] == ["mine", "second"]
