@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 from urllib.parse import parse_qs, urlsplit
 
-from tests.cluster.harness.proxy import Proxy, give, is_watch, path_of, running
+from tests.cluster.harness.proxy import Proxy, give, has_left, is_watch, path_of, running
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -47,8 +47,13 @@ class FaultyProxy(Proxy):
         if resource:
             asked = parse_qs(urlsplit(request.path).query)
             self.lasts[resource] = asked.get("timeoutSeconds", [""])[0]
+
+        def line() -> bytes:
+            # The watch of a process that was killed stands here until something is to be written.
+            return b"" if has_left(request) else self.lines.pop(resource, b"")
+
         with self.asked(request) as answer:
-            give(request, answer, before=lambda: self.lines.pop(resource, b""))
+            give(request, answer, before=line)
 
 
 def _answer(request: BaseHTTPRequestHandler, status: int, body: bytes) -> None:

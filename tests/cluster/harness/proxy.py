@@ -6,6 +6,7 @@ Bearer tokens are passed on; client certificates end here, so they are of no use
 from __future__ import annotations
 
 import http.client
+import select
 import ssl
 import threading
 from contextlib import contextmanager, suppress
@@ -103,6 +104,11 @@ def path_of(request: BaseHTTPRequestHandler) -> str:
 def is_watch(request: BaseHTTPRequestHandler) -> bool:
     """Whether its answer comes a line at a time, and has no end."""
     return "watch=" in request.path.partition("?")[2]
+
+
+def has_left(request: BaseHTTPRequestHandler) -> bool:
+    """Whether who asked for a watch is gone; until then they send nothing more."""
+    return bool(select.select([request.connection], [], [], 0)[0])
 
 
 def give(
