@@ -46,7 +46,7 @@ def clone(tmp_path: Path, canary: Canary) -> Path:
         apply = ["git", "apply", "--index"]
         subprocess.run(apply, cwd=target, input=changes, check=True)
         identity = ("-c", "user.name=Test", "-c", "user.email=test@example.invalid")
-        commit = ["git", *identity, "commit", "--quiet", "-m", "Work in progress"]
+        commit = ["git", *identity, "commit", "--quiet", "--no-gpg-sign", "-m", "Work in progress"]
         subprocess.run(commit, cwd=target, check=True)
     for path in target.rglob("*"):
         canary.allow(path)
