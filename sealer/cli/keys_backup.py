@@ -221,8 +221,7 @@ def _write(arguments: Arguments, made: _Content, terminal: Terminal) -> None:
     if arguments.is_sealed:
         _write_sealed(arguments, made, destination, terminal)
         return
-    if arguments.destination:  # before somebody types a passphrase twice
-        refuse_existing([Path(arguments.destination)], force=arguments.force)
+    destination.check()  # before somebody types a passphrase twice
     if arguments.is_for_age:
         text = age_backup.encrypt(made.text, recipients=_recipients(arguments))
     else:
@@ -241,8 +240,8 @@ def _write_sealed(
         Path(f"{arguments.destination}.share-{number}-of-{len(shares)}")
         for number in range(1, len(shares) + 1)
     ]
-    if arguments.destination:
-        refuse_existing([Path(arguments.destination), *paths], force=arguments.force)
+    destination.check()
+    refuse_existing(paths, force=arguments.force)
     for number, (path, words) in enumerate(zip(paths, shares, strict=True), 1):
         what = f"share {number} of {split} of a backup of {made.backup.name}"
         text = f"# {what}: give it to one person\n"

@@ -132,6 +132,13 @@ class Destination:
     path: str | None
     force: bool
 
+    def check(self) -> None:
+        """Look before somebody is asked for something, or something else is written; as `put`."""
+        if self.path is not None:
+            if self.path.endswith(("/", os.sep)):
+                raise _directory(self.path)
+            refuse_existing([Path(self.path)], force=self.force)
+
     def put(self, text: str, *, terminal: Terminal, mode: int | None = None) -> None:
         """Write the result; the file is not touched before this.
 
@@ -144,10 +151,9 @@ class Destination:
 
     def put_bytes(self, content: bytes, *, terminal: Terminal, mode: int | None = None) -> None:
         """Write a result that is not text, byte for byte; raises as `put`."""
+        self.check()
         if self.path is None:
             terminal.raw(content)
-        elif self.path.endswith(("/", os.sep)):
-            raise _directory(self.path)
         else:
             _put_file(Path(self.path), content, force=self.force, mode=mode)
 
