@@ -16,7 +16,7 @@ import yaml
 
 import sealer
 from sealer.install import DEFAULT_NAMESPACE
-from tests.cluster.harness.processes import Server, free_port
+from tests.cluster.harness.processes import Server, eventually, free_port
 from tests.cluster.installing import SERVICE_ACCOUNT, apply_stream, stream
 from tests.e2e.conftest import ROOT
 from tests.tools.images import Image, built_image
@@ -130,7 +130,10 @@ def test_controller_of_the_image_works_as_it_is_installed(
     controller.start()
     try:
         controller.wait_ready(lambda: _answers(f"http://127.0.0.1:{port}/readyz"), within=90)
-        assert "Cluster   Active" in api_server.kubectl("get", "sealingkeys").stdout
+        eventually(
+            lambda: "Cluster   Active" in api_server.kubectl("get", "sealingkeys").stdout,
+            what="the first key",
+        )
     finally:
         controller.stop()
     assert '"level"' in controller.log.read_text()
