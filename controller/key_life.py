@@ -193,7 +193,7 @@ class KeyLife:
         label = LABEL if name.endswith("-backup") else KEY_LABEL
         return ClusterError(
             f"a Secret of this name is there without the label {label}=true, so it does not "
-            "count: label or delete it",
+            "count: label it if it is one of sealer's, and only otherwise delete it",
             obj=f"Secret {self.namespace}/{name}",
         )
 
