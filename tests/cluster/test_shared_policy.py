@@ -286,13 +286,17 @@ def test_whoever_may_only_update_cannot_take_the_values_away_from_their_shared_s
     eventually(lambda: patch({"labels": {"team": "web"}}).status == 200, what="her right")
     unlabelled = {"labels": {"sealer.dev/target": None}}  # the policy goes by it
     taken: Object = {"ownerReferences": owners}
+    dry = f"{path}?dryRun=All"
+    eventually(
+        lambda: una.send("PATCH", dry, {"metadata": taken}, content_type=MERGE).status == 403,
+        what="the policy to hold",
+    )
     for change in (taken, unlabelled, taken | unlabelled):
         answer = patch(change)
         assert answer.status == 403, answer.body
         assert f"to take Secret {name} away" in answer.body["message"]
     more = [*shop.get("Secret", name)["metadata"]["ownerReferences"], _ELSEWHERE]
     assert patch({"ownerReferences": more}).status == 200
-    dry = f"{path}?dryRun=All"
     answer = shop.api.request("PATCH", dry, {"metadata": taken}, content_type=MERGE)
     assert answer.status == 200, answer.body
 
