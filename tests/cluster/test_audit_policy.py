@@ -52,6 +52,22 @@ def _shape(request: Request) -> tuple[str, str, str, str]:
     return request.user, request.verb, request.resource, request.name
 
 
+def _act(cluster: OwnCluster, folder: Path) -> str:
+    """Back up as admin, revoke as alice, try to back up as frank; the id of the key."""
+    items = cluster.api.request("GET", f"{GROUP}/sealingkeys").body["items"]
+    key_id: str = items[0]["metadata"]["name"]
+    (folder / "phrase").write_text("seven words that nobody else ever wrote")
+    laptop = cluster.laptop(folder)
+    laptop.sealer("keys", "backup", "-w", "b.age", "--passphrase-file", "phrase")
+    decider = {"apiGroups": ["sealer.dev"], "resources": ["sealingkeys"], "verbs": ["patch"]}
+    cluster.grant("alice", decider)
+    alice = cluster.laptop(folder, user="alice")
+    alice.sealer("keys", "revoke", key_id, "--reason", "a laptop was stolen")
+    frank = cluster.laptop(folder, user="frank")
+    frank.sealer("keys", "backup", "-w", "f.age", "--passphrase-file", "phrase", code=5)
+    return key_id
+
+
 def test_who_did_what_to_which_key_is_there_and_no_body_is(
     cluster: OwnCluster, log: AuditLog, tmp_path: Path
 ) -> None:
@@ -59,18 +75,7 @@ def test_who_did_what_to_which_key_is_there_and_no_body_is(
     shop.give("db", {"password": CANARY.encode()})
     assert shop.values("db") == {"password": CANARY.encode()}
     shop.make_secret("other", {"password": CANARY})
-    items = cluster.api.request("GET", f"{GROUP}/sealingkeys").body["items"]
-    key_id = items[0]["metadata"]["name"]
-    (tmp_path / "phrase").write_text("seven words that nobody else ever wrote")
-    laptop = cluster.laptop(tmp_path)
-    laptop.sealer("keys", "backup", "-w", "b.age", "--passphrase-file", "phrase")
-    decider = {"apiGroups": ["sealer.dev"], "resources": ["sealingkeys"], "verbs": ["patch"]}
-    cluster.grant("alice", decider)
-    alice = cluster.laptop(tmp_path, user="alice")
-    alice.sealer("keys", "revoke", key_id, "--reason", "a laptop was stolen")
-    frank = cluster.laptop(tmp_path, user="frank")
-    frank.sealer("keys", "backup", "-w", "f.age", "--passphrase-file", "phrase", code=5)
-
+    key_id = _act(cluster, tmp_path)
     wanted = {
         ("alice", "patch", "sealingkeys", key_id),
         ("admin", "list", "secrets", ""),
@@ -82,12 +87,12 @@ def test_who_did_what_to_which_key_is_there_and_no_body_is(
     }
     # A line may be written a moment after its answer.
     eventually(lambda: wanted <= set(map(_shape, log.requests())), what="a line of each request")
-    requests = log.requests()
     own = [("Backup", "admin", "Done"), ("Revoke", "alice", "Done")]
     eventually(
         lambda: sorted(audited(cluster.controller, key_id)) == own,
         what="the controller's own lines",
     )
+    requests = log.requests()
     (told,) = (r for r in requests if r.user == "admin" and r.resource == "events")
     assert told.name.startswith(f"{key_id}.backedup.")
     refused = [r for r in requests if r.user == "frank" and r.resource == "secrets"]
