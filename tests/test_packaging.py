@@ -68,7 +68,7 @@ def test_metadata_is_that_of_the_project(metadata: Message) -> None:
     assert metadata["Summary"] == _PROJECT["description"]
     assert metadata["License-Expression"] == "Apache-2.0"
     assert metadata["Requires-Python"] == ">=3.11"
-    assert set(metadata.get_all("Provides-Extra", [])) == {"controller", "dev", "test"}
+    assert set(metadata.get_all("Provides-Extra", [])) == {"controller", "dev", "lock", "test"}
     assert metadata["Description-Content-Type"] == "text/markdown"
 
 
