@@ -129,7 +129,7 @@ class ClusterKeys:
                 await self._apply(kept, published, actions)
                 return True  # what it is now comes by the watch, and then has its status written
             if published is None:
-                await self._tell_deleted(key_id)
+                await self._tell_deleted(key_id, self._deleted.get(key_id))
             elif renewal.is_settled(seen, key_id, now=self.now()):
                 await self._write_status(seen, published)
         except Changed:
@@ -169,15 +169,20 @@ class ClusterKeys:
         key_id = kept.key.id
         if published is not None:
             await self.auditor.tell(acts.undone(published), published)
+        deleted = self._deleted.get(key_id)  # now: the watch may tell of the new one first
         written = await self.cluster.apply(actions)
         logger.info("published", extra={"keys": [key_id]})
         if published is None:
             made = {"name": key_id, "uid": written[Ref(KIND, "", key_id)].uid, "generation": 1}
-            await self._tell_deleted(key_id, again={"metadata": made})
+            await self._tell_deleted(key_id, deleted, again={"metadata": made})
 
-    async def _tell_deleted(self, key_id: str, *, again: Object | None = None) -> None:
+    async def _tell_deleted(
+        self, key_id: str, deleted: tuple[Object, datetime] | None, *, again: Object | None = None
+    ) -> None:
         """Tell that a SealingKey was deleted; about the one that was made again, if one was."""
-        item, at = self._deleted.pop(key_id, (None, self.now()))
+        if self._deleted.get(key_id) is deleted:
+            self._deleted.pop(key_id, None)
+        item, at = deleted or (None, self.now())
         if item is not None and self.now() - at < _FRESH:
             outcome = Outcome.DONE if again is None else Outcome.UNDONE
             await self.auditor.tell(acts.deleted(item, outcome), again or item)

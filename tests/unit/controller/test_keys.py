@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
@@ -28,9 +29,11 @@ class _Api(ApiServer):
     def __init__(self, status: int = 201) -> None:
         self.status = status
         self.sent: list[tuple[str, str, object]] = []
+        self.before_answer: Callable[[], None] = lambda: None
 
     async def request(self, method: str, path: str, body: object = None, **_: object) -> Answer:
         self.sent.append((method, path, body))
+        self.before_answer()
         return Answer(self.status, {"metadata": {"uid": "u-9", "resourceVersion": "9"}})
 
 
@@ -179,6 +182,17 @@ def test_deleted_sealing_key_is_told_once_whether_or_not_it_comes_back() -> None
         for _ in range(2):
             assert asyncio.run(world.keys.publish(key.id)) is True
     assert _told(world) == ["Deleted", "Deleted"]
+
+
+def test_deleted_sealing_key_is_told_also_where_the_watch_tells_of_the_new_one_first() -> None:
+    world = _World()
+    world.hold(FIRST)
+    world.keys.read()
+    world.keys.see(_published(FIRST), gone=False)
+    world.keys.see(_published(FIRST, version="6"), gone=True)
+    world.api.before_answer = lambda: world.keys.see(_published(FIRST, version="9"), gone=False)
+    assert asyncio.run(world.keys.publish(FIRST.id)) is True
+    assert _told(world) == ["Deleted"]
 
 
 def test_deletion_of_long_ago_was_told_by_who_worked_then() -> None:
